@@ -1,0 +1,83 @@
+# `make` lists what can be made. All of it happens in .venv and build/; nothing else on the machine is touched.
+#
+#   PYTHON=python3.12    the interpreter to build the environment with: 3.11 or newer
+#   VENV=.venv           where the environment lives
+#   ARGS="-k journeys"   handed on to pytest, to `tieback demo`, to the benchmarks or to `uv pip compile`
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=python3; done; echo $$python)
+VENV ?= .venv
+WORKERS ?= auto
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(ARGS)
+
+unexport PYTHONPATH PYTHONHOME
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test laws check format bench docs lock clean environment python
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: environment  ## build a made-up company in build/demo, attribute its revenue and explain one deal
+	@$(BIN)/tieback demo build/demo $(ARGS)
+
+test: environment  ## run every test that this machine can run, and name those it cannot
+	@$(PYTEST) -n $(WORKERS) --maxprocesses 4 $(ARGS)
+
+laws: environment  ## hold the laws over many more random worlds than `make test` has time for
+	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws $(ARGS)
+
+check: environment  ## format, lint, types, import layers, house rules and docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/zensical build --strict >build/docs.log 2>&1 || { cat build/docs.log; exit 1; }
+	$(PYTEST) -q tests/house
+
+format: environment  ## let ruff format the code and mend what it safely can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: environment  ## measure speed, as ratios against a named rival in the same run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: environment  ## make the pages in build/docs; they need no network to read
+	@$(BIN)/zensical build --strict
+
+lock: environment  ## resolve the dependencies anew into requirements/ (ARGS=--upgrade for newer ones)
+	@$(UV_COMPILE) --output-file requirements/runtime.txt >/dev/null
+	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt >/dev/null
+	@git diff --stat -- requirements
+
+clean:  ## remove the environment and all that was made
+	rm -rf "$(VENV)" build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+environment: $(VENV)/.ready
+
+# When the lock changes, the environment is made anew, so that what left the lock leaves the environment too.
+$(VENV)/.locked: requirements/dev.txt
+	@$(MAKE) --no-print-directory python PYTHON="$(PYTHON)"
+	@echo "Building $(VENV) from requirements/dev.txt; this takes about half a minute." >&2
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP) install --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@mkdir -p build
+	@touch $@
+
+python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer," \
+		"or name yours: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tieback needs Python 3.11 or newer;" \
+		"$(PYTHON) is $$("$(PYTHON)" -V 2>&1). Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: its venv or" \
+		"ensurepip is missing. On Debian and Ubuntu, install the package python3-venv and try again." >&2; exit 1; }

@@ -1,0 +1,146 @@
+"""`python -m benchmarks [--people N] [refresh|import|report …]`: every figure with its rival, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.facts import write_facts
+from benchmarks.measure import Measured, python
+
+PLACE = Path("build/bench")
+MEMORY = "1.5GB"
+MOST_REFRESH, MOST_IMPORT, MOST_MEMORY_MB, MOST_REPORT_SECONDS = 1.5, 2.0, 2048, 0.5
+
+
+def main() -> None:
+    """Run the benchmarks named (all, without a name) and end with code 1 when a bound is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=["refresh", "import", "report", []], default=[])
+    parser.add_argument("--people", type=int, default=1_000_000, help="a tenth of the touchpoints")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each pair is run; medians are shown")
+    chosen = parser.parse_args()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    names = chosen.names or ["refresh", "report", "import"]
+    held = [globals()[f"bench_{name}"](chosen.people, chosen.rounds) for name in names]
+    sys.exit(0 if all(held) else 1)
+
+
+def bench_refresh(people: int, rounds: int) -> bool:
+    """A full refresh against the script written by hand, with its stages; both must come to the same numbers."""
+    print(f"\nFull refresh: {people * 10:,} touchpoints, {people:,} people, {people // 5:,} conversions, 12 models")
+    facts = PLACE / "facts.duckdb"
+    facts.unlink(missing_ok=True)
+    write_facts(facts, people)
+    ours, theirs = [], []
+    for _ in range(rounds):
+        workspace = _workspace()
+        shutil.copy(facts, workspace / "warehouse.duckdb")
+        ours.append(python("tieback", "-w", workspace, "run", "--full"))
+        rival = PLACE / "rival.duckdb"
+        shutil.copy(facts, rival)
+        theirs.append(python("benchmarks.rival", rival, MEMORY))
+    _table("tieback run --full", ours[-1].output)
+    _table("by hand", theirs[-1].output)
+    _same_numbers(_workspace(), PLACE / "rival.duckdb")
+    return _verdict("tieback run --full", ours, "script by hand", theirs, MOST_REFRESH)
+
+
+def bench_report(people: int, rounds: int) -> bool:
+    """A report on the finished run of `bench_refresh`, as a whole process."""
+    runs = [python("tieback", "-w", _workspace(), "report", "--by", "channel", "--format", "json") for _ in range(5)]
+    floor = [python("benchmarks.nothing") for _ in range(5)]
+    seconds, least = (statistics.median(run.seconds for run in each) for each in (runs, floor))
+    rows = duckdb.connect(str(_workspace() / "warehouse.duckdb"), read_only=True).sql("FROM performance").count("*")
+    print(f"\nReport by channel on {rows.fetchall()[0][0]:,} rows of performance (median of 5 whole processes)")
+    print(
+        f"  tieback report {seconds:.2f} s · of which Python and DuckDB start in {least:.2f} s · at most {MOST_REPORT_SECONDS} s"
+    )
+    return seconds <= MOST_REPORT_SECONDS
+
+
+def bench_import(people: int, rounds: int) -> bool:
+    """Importing event rows from CSV against DuckDB's own COPY of the same file into a table."""
+    file = PLACE / "events.csv"
+    rows = people * 10
+    door = duckdb.connect()
+    door.execute("SET enable_progress_bar_print = false")
+    door.execute(f"COPY ({_EVENT_ROWS.format(rows=rows)}) TO '{file}' (HEADER)")
+    print(f"\nImport: {rows:,} event rows, a CSV of {file.stat().st_size / 1e9:.2f} GB")
+    ours, theirs = [], []
+    for _ in range(rounds):
+        workspace = _workspace()
+        for old in workspace.glob("warehouse.duckdb*"):
+            old.unlink()
+        ours.append(python("tieback", "-w", workspace, "import", "events", file))
+        copied = PLACE / "copied.duckdb"
+        copied.unlink(missing_ok=True)
+        theirs.append(python("benchmarks.copy", copied, file, MEMORY))
+    print(f"  {ours[-1].output.strip().splitlines()[0]}")
+    return _verdict("tieback import", ours, "DuckDB COPY", theirs, MOST_IMPORT)
+
+
+def _workspace() -> Path:
+    """The workspace that the benchmarks share."""
+    folder = PLACE / "workspace"
+    folder.mkdir(exist_ok=True)
+    (folder / "tieback.toml").write_text(f'name = "bench"\n[warehouse]\nmemory = "{MEMORY}"\n')
+    return folder
+
+
+def _same_numbers(workspace: Path, rival: Path) -> None:
+    """End the benchmark when the two came to different credit or performance: then they did different work."""
+    door = duckdb.connect()
+    door.execute(
+        f"ATTACH '{workspace / 'warehouse.duckdb'}' AS ours (READ_ONLY); ATTACH '{rival}' AS theirs (READ_ONLY)"
+    )
+    credit = "SELECT model, conversion_id, touch_id, value_minor, round(share, 9) FROM {}.credits"
+    revenue = "SELECT date, basis, model, channel, source, medium, campaign, content, landing_page, sum(revenue_minor) FROM {}.performance WHERE model <> '' GROUP BY ALL"
+    for what, select in (("credits", credit), ("performance", revenue)):
+        one, other = select.format("ours"), select.format("theirs")
+        different = door.sql(f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})").count("*").fetchall()[0][0]
+        rows = door.sql(one).count("*").fetchall()[0][0]
+        print(f"  {what}: {rows:,} rows, {different:,} of them different")
+        if different:
+            sys.exit(f"The rival's {what} are not tieback's: the comparison would mean nothing.")
+
+
+def _table(title: str, output: str) -> None:
+    print(f"  {title}\n    " + "\n    ".join(line.strip() for line in output.strip().splitlines()))
+
+
+def _verdict(name: str, ours: list[Measured], rival: str, theirs: list[Measured], most: float) -> bool:
+    """Print both sides and the ratio, pair by pair; true when the bounds hold."""
+    ratio = statistics.median(a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True))
+    cpu = statistics.median(a.cpu_seconds / b.cpu_seconds for a, b in zip(ours, theirs, strict=True))
+    for label, runs in ((name, ours), (rival, theirs)):
+        seconds = statistics.median(run.seconds for run in runs)
+        print(
+            f"  {label:<20} {seconds:8.1f} s  {statistics.median(r.cpu_seconds for r in runs):8.1f} s cpu  {max(r.peak_mb for r in runs):7.0f} MB"
+        )
+    memory = max(run.peak_mb for run in ours)
+    print(f"  ratio {ratio:.2f} (cpu {cpu:.2f}), at most {most} · memory {memory:.0f} MB, at most {MOST_MEMORY_MB}")
+    return ratio <= most and memory <= MOST_MEMORY_MB
+
+
+_EVENT_ROWS = """
+  SELECT
+    'e' || lpad(CAST(range AS VARCHAR), 10, '0') AS event_id,
+    strftime(TIMESTAMP '2025-01-01' + CAST(hash(range) % 31536000 AS INT) * INTERVAL 1 SECOND, '%Y-%m-%dT%H:%M:%SZ') AS occurred_at,
+    'page' AS kind, 'page' AS name, 'a' || (hash(range * 7) % 1500000) AS anonymous_id,
+    CASE WHEN range % 20 = 0 THEN 'u' || (hash(range * 7) % 1000000) END AS user_id,
+    'https://www.acme.example/' || ['', 'pricing', 'blog/a-post', 'features', 'demo', 'signup'][1 + CAST(hash(range * 3) % 6 AS INT)]
+      || CASE hash(range * 11) % 4
+           WHEN 0 THEN '?utm_source=google&utm_medium=cpc&utm_campaign=brand-' || (hash(range * 13) % 40) || '&gclid=Cj0KC' || range
+           WHEN 1 THEN '?utm_source=newsletter&utm_medium=email&utm_campaign=c' || (hash(range * 13) % 40) ELSE '' END AS url,
+    CASE hash(range * 17) % 5 WHEN 0 THEN 'https://www.google.com/' WHEN 1 THEN 'https://www.linkedin.com/feed' END AS referrer
+  FROM range({rows})
+"""
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What counts as a touch and as a conversion, which touches led to which conversion, and what each earned.
+
+Comes in: facts and people. Goes out: touchpoints, costs, conversions, journeys and credits, as Ibis expressions.
+"""
+
+from tieback.attribution import models
+from tieback.attribution.conversions import conversions
+from tieback.attribution.costs import costs
+from tieback.attribution.credits import credits
+from tieback.attribution.journeys import candidates, journeys
+from tieback.attribution.members import members
+from tieback.attribution.moments import moments
+from tieback.attribution.rates import missing_rates, rates_of_moments, rates_of_spend
+from tieback.attribution.sessions import sessions
+from tieback.attribution.touchpoints import touchpoints
+
+__all__ = [
+    "candidates",
+    "conversions",
+    "costs",
+    "credits",
+    "journeys",
+    "members",
+    "missing_rates",
+    "models",
+    "moments",
+    "rates_of_moments",
+    "rates_of_spend",
+    "sessions",
+    "touchpoints",
+]

@@ -1,0 +1,56 @@
+"""Credit: what each touch earned of a conversion under a model, to the cent."""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.attribution.models import Model
+from tieback.schema.remembered import remembered
+
+
+@remembered
+def credits(journeys: ir.Table, conversions: ir.Table, name: str, model: Model) -> ir.Table:
+    """The rows of the table `credits` for one `model`, under the name it was given.
+
+    Weights become shares that sum to 1 per conversion, and shares of value_minor whole minor units by the method of the
+    largest remainder: each touch gets its share rounded down (of the value without sign), and what is left goes, a unit
+    each, to the largest fractions, ties to the earlier touch. So a refund takes back what its sale gave, to the cent.
+    Fractions are rounded to six digits first, so that engines that add up in another order agree on them.
+    A counted conversion of which no touch has weight is one row without touch: Unattributed, share 1, all its value.
+    """
+    return _in_minor_units(_shares(_weighed(journeys, model), conversions)).select(
+        "conversion_id", "touch_id", "share", "value_minor", model=ibis.literal(name)
+    )
+
+
+def _weighed(journeys: ir.Table, model: Model) -> ir.Table:
+    """The touches of converted paths that have weight; the rest leave here, which makes models of one touch light."""
+    touches = journeys.filter(journeys.conversion_id.notnull())
+    weighed = touches.select("conversion_id", "touch_id", "position", weight=model.weight(touches).cast("float64"))
+    return weighed.filter(weighed.weight > 0)
+
+
+def _shares(weighed: ir.Table, conversions: ir.Table) -> ir.Table:
+    """Each counted conversion with its weighed touches, or with none, and their shares."""
+    counted = conversions.filter(conversions.excluded_reason.isnull()).select("conversion_id", "value_minor")
+    rows = counted.left_join(weighed, "conversion_id")
+    rows = rows.select("conversion_id", "touch_id", "position", "value_minor", weight=rows.weight.fill_null(1.0))
+    return rows.mutate(share=rows.weight / rows.weight.sum().over(group_by="conversion_id"))
+
+
+def _in_minor_units(rows: ir.Table) -> ir.Table:
+    """`rows` with value_minor of the conversion turned into that of the touch."""
+    exact = (rows.value_minor.abs().cast("float64") * rows.share).round(6)
+    rows = rows.mutate(whole=exact.floor().cast("int64"), fraction=(exact - exact.floor()).round(6))
+    places = ibis.window(group_by="conversion_id", order_by=[rows.fraction.desc(), rows.position])
+    rows = rows.mutate(
+        rank=ibis.row_number().over(places),
+        left=rows.value_minor.abs() - rows.whole.sum().over(places),
+        touches=rows.count().over(places),
+    )
+    each = (rows.rank < rows.left).ifelse(1, 0)
+    # Beyond 2^53 a share times a value is no longer exact to the unit: whatever that leaves falls to the first.
+    astray = rows.left - ibis.least(ibis.greatest(rows.left, 0), rows.touches)
+    unsigned = rows.whole + each + (rows.rank == 0).ifelse(astray, 0)
+    return rows.mutate(value_minor=(rows.value_minor < 0).ifelse(-unsigned, unsigned))

@@ -1,0 +1,176 @@
+"""Moments: what the facts say happened of each declared kind of conversion, before it is known who was behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.attribution.exclusions import matches_glob
+from tieback.config import STAGES, Conversion, Exclude, Settings
+from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, ORDERS
+from tieback.schema.relations import current
+from tieback.schema.remembered import remembered
+
+IDENTIFIERS = {  # by kind, from the strongest to the weakest
+    "user": "user_id",
+    "contact": "contact_id",
+    "customer": "customer_id",
+    "email": "email_hash",
+    "phone": "phone_hash",
+    "anonymous": "anonymous_id",
+}
+_COLUMNS = {
+    **dict.fromkeys(("kind", "source", "deal_id", "order_id", "event_id", "sale_id", "crm_account_id"), "string"),
+    **dict.fromkeys(IDENTIFIERS.values(), "string"),
+    **dict.fromkeys(("occurred_at", "lead_at", "opportunity_at"), "timestamp"),
+    **{"value": "decimal(18, 6)", "currency": "string", "excluded_reason": "string"},
+}
+INTERNAL = "internal traffic"
+
+
+@remembered
+def moments(facts: Any, settings: Settings) -> ir.Table:
+    """Every moment that [conversions] declares, with the identifiers that the fact itself holds.
+
+    Grain: kind × deal, order or event. value is in currency (the base currency where none is given), negative for a
+    refund.
+    lead_at, opportunity_at: when the deal reached those stages; empty for orders and events.
+    """
+    deals, orders = _deals(facts, settings), _orders(facts, settings.exclude)
+    found = []
+    for kind, conversion in sorted(settings.conversions.items()):
+        rows = {"deals": deals, "orders": orders, "events": facts.events}[conversion.source]
+        select = {"deals": _reached, "orders": _ordered, "events": _seen}[conversion.source]
+        found.append(_completed(select(rows, kind, conversion, settings), kind, conversion, settings.currency))
+    return reduce(lambda above, below: above.union(below), found)
+
+
+def _completed(rows: ir.Table, kind: str, conversion: Conversion, base: str) -> ir.Table:
+    """`rows` with all columns of a moment, those that they lack empty."""
+    rows = rows.mutate(kind=ibis.literal(kind), source=ibis.literal(conversion.source))
+    if _is_fixed(conversion.value):
+        rows = rows.mutate(value=ibis.literal(conversion.value).cast("decimal(18, 6)"), currency=ibis.literal(base))
+    elif conversion.value == "none":
+        rows = rows.mutate(value=ibis.null("decimal(18, 6)"), currency=ibis.null("string"))
+    else:
+        rows = rows.mutate(currency=rows.currency.nullif("").fill_null(base))
+    lacking = {name: ibis.null(kind) for name, kind in _COLUMNS.items() if name not in rows.columns}
+    return rows.mutate(**lacking).select(*_COLUMNS)
+
+
+def _is_fixed(value: str) -> bool:
+    return value[:1].isdigit()
+
+
+def _deals(facts: Any, settings: Settings) -> ir.Table:
+    """Each deal as it is now, with when it first had each stage, its latest known amount, and why it is out."""
+    present = current(facts.deals, DEALS)
+    contacts, accounts = _contacts(facts), _accounts(facts, settings.exclude)
+    deals = present.select("deal_id", "contact_id", "name", crm_account_id=present.account_id.nullif(""))
+    deals = deals.left_join(_stages(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
+    deals = deals.left_join(_amounts(facts.deals), "deal_id").drop("deal_id_right")
+    deals = deals.left_join(contacts, "contact_id").drop("contact_id_right")
+    deals = deals.left_join(accounts, deals.crm_account_id == accounts.account_id)
+    exclude = settings.exclude
+    named = matches_glob(deals.name, exclude.deals) | matches_glob(deals.deal_id, exclude.deals)
+    reason = _reason(
+        (named, ibis.literal("test deal (its name or id is in [exclude] deals)")),
+        (deals.is_excluded_account.notnull(), ibis.literal("excluded account")),
+        (_internal(deals.contact_domain, deals.contact_user_id, exclude), ibis.literal(INTERNAL)),
+    )
+    return deals.mutate(excluded_reason=reason)
+
+
+def _stages(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
+    """When each deal first had each stage: deal_id, lead_at, mql_at … (empty for a stage it never had)."""
+    there = deals.filter(~deals.deleted.fill_null(ibis.literal(value=False)))
+    word = there.stage.strip().lower()
+    known = {stage: [name.strip().lower() for name in names.get(stage, ())] for stage in STAGES}
+    firsts = {
+        f"{stage}_at": word.isin(words).ifelse(there.changed_at, ibis.null("timestamp")).min()
+        for stage, words in known.items()
+        if words
+    }
+    lacking = {f"{stage}_at": ibis.null("timestamp") for stage, words in known.items() if not words}
+    return there.group_by("deal_id").aggregate(**firsts).mutate(**lacking)
+
+
+def _amounts(deals: ir.Table) -> ir.Table:
+    """The latest known amount of each deal: deal_id, amount, currency."""
+    known = deals.filter(deals.amount.notnull() & ~deals.deleted.fill_null(ibis.literal(value=False)))
+    latest = ibis.window(group_by="deal_id", order_by=known.changed_at.desc())
+    ranked = known.mutate(rank=ibis.row_number().over(latest))
+    return ranked.filter(ranked["rank"] == 0).select("deal_id", "amount", "currency")
+
+
+def _reached(deals: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
+    reached = deals[f"{conversion.stage}_at"]
+    return deals.filter(reached.notnull()).select(
+        *("deal_id", "contact_id", "crm_account_id", "lead_at", "opportunity_at", "currency", "excluded_reason"),
+        occurred_at=reached,
+        value=deals.amount,
+    )
+
+
+def _orders(facts: Any, exclude: Exclude) -> ir.Table:
+    """Each order as it is now, with why it is left out."""
+    contacts, accounts = _contacts(facts), _accounts(facts, exclude)
+    orders = current(facts.orders, ORDERS).rename(crm_account_id="account_id")
+    orders = orders.left_join(contacts, "contact_id").drop("contact_id_right")
+    orders = orders.left_join(accounts, orders.crm_account_id == accounts.account_id)
+    internal = _internal(orders.email_domain, orders.user_id, exclude) | _internal(
+        orders.contact_domain, orders.contact_user_id, exclude
+    )
+    reason = _reason(
+        (orders.is_excluded_account.notnull(), ibis.literal("excluded account")), (internal, ibis.literal(INTERNAL))
+    )
+    return orders.mutate(excluded_reason=reason)
+
+
+def _ordered(orders: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
+    order_kind = conversion.order_kind or kind
+    value = orders.margin if conversion.value == "margin" else orders.amount
+    identifiers = [name for name in IDENTIFIERS.values() if name != "anonymous_id"]
+    return orders.filter(orders.kind == order_kind).select(
+        *("order_id", "sale_id", "crm_account_id", *identifiers, "occurred_at", "currency", "excluded_reason"),
+        value=-value.abs() if order_kind == "refund" else value,
+    )
+
+
+def _seen(events: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
+    exclude, word = settings.exclude, conversion.event.strip().lower()
+    seen = events.filter((events.name.strip().lower() == word) | (events.kind == word))
+    internal = _internal(seen.email_domain, seen.user_id, exclude) | matches_glob(
+        seen.anonymous_id, exclude.anonymous_ids
+    )
+    reasons = [(internal, ibis.literal(INTERNAL))]
+    if exclude.bots:
+        reasons.insert(0, (seen.bot_reason.notnull(), ibis.literal("bot: ") + seen.bot_reason))
+    identifiers = [name for name in IDENTIFIERS.values() if name != "customer_id"]
+    return seen.select(
+        *("event_id", *identifiers, "occurred_at", "value", "currency"), excluded_reason=_reason(*reasons)
+    )
+
+
+def _contacts(facts: Any) -> ir.Table:
+    contacts = current(facts.contacts, CONTACTS)
+    return contacts.select("contact_id", contact_domain=contacts.email_domain, contact_user_id=contacts.user_id)
+
+
+def _accounts(facts: Any, exclude: Exclude) -> ir.Table:
+    """The accounts that [exclude] names by id or name."""
+    accounts = current(facts.accounts, ACCOUNTS)
+    named = matches_glob(accounts.account_id, exclude.accounts) | matches_glob(accounts.name, exclude.accounts)
+    return accounts.filter(named).select("account_id", is_excluded_account=ibis.literal(value=True))
+
+
+def _internal(domain: ir.StringColumn, user_id: ir.StringColumn, exclude: Exclude) -> ir.BooleanValue:
+    return matches_glob(domain, exclude.email_domains) | matches_glob(user_id, exclude.user_ids)
+
+
+def _reason(*rules: tuple[ir.BooleanValue, ir.StringValue]) -> ir.StringValue:
+    return ibis.cases(*rules, else_=ibis.null("string"))

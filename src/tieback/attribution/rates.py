@@ -1,0 +1,56 @@
+"""Exchange rates: which are needed, and which of those are missing."""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.attribution.calendar import local_date
+from tieback.config import Settings
+from tieback.schema.facts import SPEND
+from tieback.schema.relations import current
+from tieback.schema.remembered import remembered
+
+
+def base_rates(fx_rates: ir.Table, base: str) -> ir.Table:
+    """The rates into the base currency: rate_day, rate_currency, rate."""
+    into_base = fx_rates.filter(fx_rates.base_currency == base)
+    return into_base.select("rate", rate_day="rate_date", rate_currency="currency")
+
+
+def minor_units(amount: ir.DecimalColumn, rate: ir.FloatingColumn, decimals: int) -> ir.IntegerColumn:
+    """`amount` times `rate` in whole minor units: half a unit is rounded away from zero, on every engine alike.
+
+    Rounding to six digits first keeps the noise of binary fractions from deciding.
+    """
+    exact = (amount.cast("float64").abs() * rate * float(10**decimals)).round(6)
+    unsigned = (exact + 0.5).floor().cast("int64")
+    return (amount < 0).ifelse(-unsigned, unsigned)
+
+
+@remembered
+def missing_rates(needed: ir.Table, fx_rates: ir.Table, settings: Settings) -> ir.Table:
+    """Those of the rates `needed` that fx_rates lacks: day, currency, used_by (in words)."""
+    foreign = needed.filter((needed.currency != settings.currency) & (needed.currency != ""))
+    rates = base_rates(fx_rates, settings.currency)
+    held = [foreign.day == rates.rate_day, foreign.currency == rates.rate_currency]
+    return foreign.anti_join(rates, held).distinct()
+
+
+@remembered
+def rates_of_moments(moments: ir.Table, settings: Settings) -> ir.Table:
+    """The rates that counted moments with a value need: day (in the workspace's time zone), currency, used_by."""
+    valued = moments.filter(moments.excluded_reason.isnull() & (moments.value != 0))
+    return valued.select(
+        "currency",
+        day=local_date(valued.occurred_at, settings.time_zone),
+        used_by=ibis.literal("the conversion ") + valued.kind,
+    )
+
+
+@remembered
+def rates_of_spend(spend: ir.Table) -> ir.Table:
+    """The rates that current spend needs: day, currency, used_by."""
+    paid = current(spend, SPEND)
+    paid = paid.filter((paid.cost != 0) & paid.currency.notnull())
+    return paid.select("currency", day="spend_date", used_by=ibis.literal("spend"))

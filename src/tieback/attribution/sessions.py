@@ -1,0 +1,234 @@
+"""From events to touch candidates: web sessions, and single touches such as calls, webinars and ad clicks.
+
+Ten million events pass through here, so the windows see few and narrow columns: campaign changes are looked for among
+tagged events alone, events that neither begin a session nor say anything new about it leave before sessions are
+numbered, and the details of a session's first event are joined back at the end.
+"""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.attribution.exclusions import matches_glob
+from tieback.attribution.rulebook import rulebook, whole
+from tieback.config import Settings
+from tieback.schema.remembered import remembered
+
+# A device's visit is what it does on pages; a call or chat joins it when the browser or the page is known.
+_BESIDE_PAGES = ("call", "chat")
+_ALWAYS_KEPT = ("ad_view", "email_open")
+
+# Whose touch it is, strongest first. An identifier's key is its rank and its value: the least key is the strongest.
+_IDENTIFIERS = {
+    "user": "user_id",
+    "contact": "contact_id",
+    "email": "email_hash",
+    "phone": "phone_hash",
+    "anonymous": "anonymous_id",
+}
+
+_TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "click_id_kind", "click_id")
+_DETAILS = (*_TAGS, "referrer_domain", "landing_page", "ad", "keyword")
+
+# Someone who pays or signs in elsewhere comes back to the same visit, however long it took, within a day.
+_LONGEST_DETOUR_SECONDS = 86_400
+
+
+@remembered
+def sessions(events: ir.Table, people: ir.Table, settings: Settings) -> ir.Table:
+    """Touch candidates before channels, one row each: a web session, or an event that is a touch of its own.
+
+    events: the fact; people: the opinion (PEOPLE). Out:
+
+    touch_id: event_id of the first event; occurred_at: its instant.
+    kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
+    person_id: person of the strongest identifier seen in it (`event:<touch_id>` where none is known); account_id.
+    utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword: those of the first event.
+    page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
+    bot_reason: of any of its events; is_internal: of one of the workspace's own people or devices.
+    """
+    junk = _junk(events, people)
+    touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
+    return _with_details(_with_internal(_with_person(touches, people), events, people, settings), events)
+
+
+def _junk(events: ir.Table, people: ir.Table) -> dict[str, ir.Table]:
+    """The identifiers of each kind (junk_id) that stand in events but not in people, so that they mean nobody."""
+    junk = {}
+    for kind, column in _IDENTIFIERS.items():
+        known = people.filter(people.id_kind == kind)
+        given = events.filter(events[column].notnull()).select(column).distinct()
+        junk[kind] = given.anti_join(known, given[column] == known.id_value).select(junk_id=column)
+    return junk
+
+
+def _keyed(events: ir.Table, junk: dict[str, ir.Table], *columns: str) -> ir.Table:
+    """The `columns` of `events` with two keys, for which junk counts as absent.
+
+    login_key: the strongest identifier other than the browser; null without one.
+    device_key: the browser, or else the login_key, or else the event itself.
+    """
+    joined = events.select(*dict.fromkeys(("event_id", *_IDENTIFIERS.values(), *columns)))
+    for kind, column in _IDENTIFIERS.items():
+        of_kind = junk[kind].select(**{f"junk_{kind}": "junk_id"})
+        joined = joined.left_join(of_kind, joined[column] == of_kind[f"junk_{kind}"])
+    joined = joined.select(
+        *dict.fromkeys(("event_id", *_IDENTIFIERS.values(), *columns)), *(f"junk_{kind}" for kind in _IDENTIFIERS)
+    )
+    keys = [
+        joined[f"junk_{kind}"].isnull().ifelse(ibis.literal(f"{rank}:").concat(joined[column]), ibis.null("string"))
+        for rank, (kind, column) in enumerate(_IDENTIFIERS.items(), start=1)
+    ]
+    login_key = ibis.coalesce(*keys[:-1])
+    device_key = ibis.coalesce(keys[-1], login_key, ibis.literal("event:").concat(joined.event_id))
+    return joined.select(*columns, login_key=login_key, device_key=device_key)
+
+
+def _is_web(events: ir.Table, settings: Settings) -> ir.BooleanValue:
+    """True for what belongs to a web session: pages, and what else is known to have happened in a browser.
+
+    A `track` without page is a server's or a goal's: it must not make a visit of its own.
+    """
+    in_browser = events.url.notnull() | events.anonymous_id.notnull()
+    beside = [kind for kind in _BESIDE_PAGES if kind in settings.touches.kinds]
+    return (
+        (events.kind == "page")
+        | ((events.kind == "track") & events.url.notnull())
+        | (events.kind.isin(["form", *beside]) & in_browser)
+    )
+
+
+def _web_sessions(events: ir.Table, junk: dict[str, ir.Table], settings: Settings) -> ir.Table:
+    """One row per web session: touch_id, bot_reason, login_key, device_key, kind."""
+    web = events.filter(_is_web(events, settings))
+    web = web.mutate(
+        kind=(web.kind.isin(["page", "track"]) | (web.url.notnull() & (web.kind != "form"))).ifelse("visit", web.kind),
+        returns=_returns(web, settings),
+    )
+    arrivals = _campaign_arrivals(web, junk)
+    keyed = _keyed(web, junk, "event_id", "occurred_at", "session_key", "bot_reason", "kind", "returns")
+    narrow = keyed.left_join(arrivals, keyed.event_id == arrivals.arrival_id)
+    narrow = narrow.select(*keyed.columns, arrives=narrow.arrival_id.notnull().ifelse(1, 0))
+    numbered = _numbered(narrow, settings.touches.session_minutes * 60)
+    begins = numbered.begins == 1
+    grouped = numbered.group_by("device_key", "session_number").agg(
+        touch_id=begins.ifelse(numbered.event_id, ibis.null("string")).max(),
+        first_kind=begins.ifelse(numbered.kind, ibis.null("string")).max(),
+        form=(numbered.kind == "form").ifelse(1, 0).max(),
+        bot_reason=numbered.bot_reason.min(),
+        login_key=numbered.login_key.min(),
+    )
+    return grouped.select(
+        "touch_id",
+        "bot_reason",
+        "login_key",
+        "device_key",
+        kind=(grouped.form == 1).ifelse("form", grouped.first_kind),
+    )
+
+
+def _campaign_arrivals(web: ir.Table, junk: dict[str, ir.Table]) -> ir.Table:
+    """The events (arrival_id) whose tags or click id differ from those last given on the device."""
+    tagged = web.filter(ibis.or_(*(web[name].notnull() for name in _TAGS)))
+    tags = _keyed(tagged.mutate(tag_key=_joined_tags(tagged)), junk, "event_id", "occurred_at", "tag_key")
+    along = ibis.window(group_by=tags.device_key, order_by=[tags.occurred_at, tags.event_id])
+    stepped = tags.mutate(tags_before=tags.tag_key.lag().over(along))
+    return stepped.filter(stepped.tags_before.isnull() | (stepped.tag_key != stepped.tags_before)).select(
+        arrival_id="event_id"
+    )
+
+
+def _joined_tags(events: ir.Table) -> ir.StringColumn:
+    """All tags and the click id in one text."""
+    first, *others = (events[name].fill_null("") for name in _TAGS)
+    return first.concat(*(part for other in others for part in (ibis.literal("\t"), other)))
+
+
+def _numbered(narrow: ir.Table, silence_seconds: int) -> ir.Table:
+    """The web events that begin a session (begins = 1) or add to one, with session_number, from 1 on each device."""
+    along = ibis.window(group_by=narrow.device_key, order_by=[narrow.occurred_at, narrow.event_id])
+    stepped = narrow.mutate(
+        before_at=narrow.occurred_at.lag().over(along),
+        key_before=narrow.session_key.lag().over(along),
+    )
+    # Whole seconds: some engines give fractions.
+    silence = stepped.occurred_at.epoch_seconds().floor() - stepped.before_at.epoch_seconds().floor()
+    detour = (stepped.returns == 1) & (silence <= _LONGEST_DETOUR_SECONDS)
+    new_key = (stepped.session_key != stepped.key_before).fill_null(ibis.literal(value=False))
+    begins = stepped.before_at.isnull() | (stepped.arrives == 1) | (((silence > silence_seconds) | new_key) & ~detour)
+    marked = stepped.mutate(begins=begins.ifelse(1, 0))
+    adds = marked.login_key.notnull() | marked.bot_reason.notnull() | (marked.kind == "form")
+    telling = marked.filter((marked.begins == 1) | adds).select(
+        "event_id", "occurred_at", "device_key", "login_key", "bot_reason", "kind", "begins"
+    )
+    so_far = ibis.cumulative_window(group_by=telling.device_key, order_by=[telling.occurred_at, telling.event_id])
+    return telling.mutate(session_number=telling.begins.sum().over(so_far))
+
+
+def _returns(web: ir.Table, settings: Settings) -> ir.IntegerColumn:
+    """1 for a page reached from a payment provider or a sign-in redirect."""
+    book = rulebook(settings)
+    passed_through = web.referrer_domain.re_search(whole(f"{book.payment}|{book.sign_in}"))
+    return passed_through.fill_null(ibis.literal(value=False)).ifelse(1, 0)
+
+
+def _single_touches(events: ir.Table, junk: dict[str, ir.Table], settings: Settings) -> ir.Table:
+    """The touches of a single event, as `_web_sessions`: forms, calls, chats without browser, the settings' kinds."""
+    kinds = {*settings.touches.kinds, *_ALWAYS_KEPT, "form"} - {"page", "track"}
+    single = events.filter(events.kind.isin(sorted(kinds)) & ~_is_web(events, settings))
+    keyed = _keyed(single, junk, "event_id", "bot_reason", "kind")
+    return keyed.select("bot_reason", "login_key", "device_key", "kind", touch_id="event_id").select(
+        "touch_id", "bot_reason", "login_key", "device_key", "kind"
+    )
+
+
+def _with_person(touches: ir.Table, people: ir.Table) -> ir.Table:
+    """Touches with the person_id and account_id of their strongest identifier instead of the login_key."""
+    ranks = ibis.cases(*((people.id_kind == kind, f"{rank}:") for rank, kind in enumerate(_IDENTIFIERS, start=1)))
+    known = people.filter(people.id_kind.isin(list(_IDENTIFIERS))).select(
+        "person_id", "account_id", key=ranks.concat(people.id_value)
+    )
+    touches = touches.mutate(strongest=touches.login_key.fill_null(touches.device_key))
+    joined = touches.left_join(known, touches.strongest == known.key).select(
+        "touch_id", "kind", "bot_reason", "device_key", "person_id", "account_id"
+    )
+    return joined.mutate(person_id=joined.person_id.fill_null(ibis.literal("event:").concat(joined.touch_id)))
+
+
+def _with_internal(touches: ir.Table, events: ir.Table, people: ir.Table, settings: Settings) -> ir.Table:
+    """Adds is_internal: a device of [exclude], or a person with an address or login of it, in all their touches."""
+    exclude = settings.exclude
+    patterns = [f"{len(_IDENTIFIERS)}:{pattern}" for pattern in exclude.anonymous_ids]
+    touches = touches.mutate(is_internal=matches_glob(touches.device_key, patterns))
+    if not (exclude.email_domains or exclude.user_ids):
+        return touches
+    staff_mail = events.filter(matches_glob(events.email_domain, exclude.email_domains)).select("email_hash").distinct()
+    by_mail = people.filter(people.id_kind == "email").semi_join(staff_mail, people.id_value == staff_mail.email_hash)
+    by_login = people.filter((people.id_kind == "user") & matches_glob(people.id_value, exclude.user_ids))
+    staff = by_mail.union(by_login).select(staff_id="person_id").distinct()
+    joined = touches.left_join(staff, touches.person_id == staff.staff_id)
+    return joined.mutate(is_internal=joined.is_internal | joined.staff_id.notnull()).drop("staff_id")
+
+
+def _with_details(touches: ir.Table, events: ir.Table) -> ir.Table:
+    """Adds the details of the event that opened each touch."""
+    opening = events.select("event_id", "occurred_at", "url", *_DETAILS)
+    joined = opening.inner_join(touches, opening.event_id == touches.touch_id)
+    columns = ("touch_id", "person_id", "account_id", "occurred_at", "kind", *_DETAILS, "bot_reason", "is_internal")
+    opened = joined.select(*columns, "url")
+    return opened.select(*columns, page_host=page_host(opened.url))
+
+
+def page_host(url: ir.StringColumn) -> ir.StringColumn:
+    """Host of a page address, by plain text functions: URL functions differ between engines."""
+    bare = ibis.cases(
+        (url.startswith("https://"), url.substr(8)), (url.startswith("http://"), url.substr(7)), else_=url
+    )
+    host = _until_slash(_until_slash(bare).replace("?", "/").replace("#", "/").replace(":", "/")).lower()
+    short = host.startswith("www.").ifelse(host.substr(4), host)
+    return (short == "").ifelse("-", short)
+
+
+def _until_slash(text: ir.StringValue) -> ir.StringValue:
+    return text.substr(0, text.concat("/").find("/"))

@@ -1,0 +1,124 @@
+"""From touch candidates to touchpoints: channel, payment, and why a touch is set aside."""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.attribution.calendar import local_date
+from tieback.attribution.channels import SIGNALS, WEB_KINDS, classified, plain
+from tieback.attribution.rulebook import Rulebook, rulebook
+from tieback.attribution.sessions import page_host
+from tieback.config import Settings
+from tieback.schema.remembered import remembered
+
+_CLICKS = ("ad_click", "email_click")
+_LED_TO_A_VISIT = "the visit it led to is counted"
+_INTERNAL = "internal traffic"
+_GIVEN = tuple(f"given_{name}" for name in SIGNALS)
+
+
+@remembered
+def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
+    """The touchpoints (TOUCHPOINTS) of the touch candidates `sessions`, as `tieback.attribution.sessions` makes them.
+
+    Touches set aside are kept, each with its excluded_reason.
+    Raises ConfigError when a [[channels]] rule of the settings is not right.
+    """
+    book = rulebook(settings)
+    given = sessions.mutate(**_given(sessions))
+    touches = given.inner_join(_told(given.select(*_GIVEN).distinct(), book), list(_GIVEN)).select(
+        *sessions.columns, "source", "medium", "channel", "channel_rule", "is_paid"
+    )
+    led = _clicks_that_led_to_a_visit(sessions, settings.touches.session_minutes * 60)
+    touches = touches.left_join(led, touches.touch_id == led.led_id)
+    return touches.select(
+        "touch_id",
+        "person_id",
+        "account_id",
+        "occurred_at",
+        "kind",
+        "channel",
+        "channel_rule",
+        "ad",
+        "keyword",
+        "landing_page",
+        "is_paid",
+        touch_date=local_date(touches.occurred_at, settings.time_zone),
+        source=touches.source.nullif(""),
+        medium=touches.medium.nullif(""),
+        campaign=touches.utm_campaign,
+        content=touches.utm_content,
+        term=touches.utm_term,
+        excluded_reason=_excluded_reason(touches, bots=settings.exclude.bots),
+        rules_version=ibis.literal(book.version),
+    )
+
+
+def _given(sessions: ir.Table) -> dict[str, ir.StringColumn]:
+    """What the channel rules read, as given but never null, so that it can be joined on."""
+    tagged = (sessions.utm_content.fill_null("") != "") | (sessions.utm_term.fill_null("") != "")
+    return {
+        "given_source_tag": sessions.utm_source.fill_null(""),
+        "given_medium_tag": sessions.utm_medium.fill_null(""),
+        "given_campaign_tag": sessions.utm_campaign.fill_null(""),
+        "given_other_tags": tagged.ifelse("given", ""),
+        "given_click_kind": sessions.click_id_kind.fill_null(""),
+        "given_referrer": sessions.referrer_domain.fill_null(""),
+        "given_page": sessions.page_host.fill_null(""),
+        "given_touch_kind": sessions.kind,
+    }
+
+
+def signals(events: ir.Table) -> ir.Table:
+    """`events` (each taken for a touch of its own) with the columns SIGNALS, which the channel rules read."""
+    opened = events.mutate(page_host=page_host(events.url))
+    given = opened.mutate(**_given(opened))
+    return given.mutate(**_plain(given))
+
+
+def _plain(given: ir.Table) -> dict[str, ir.StringColumn]:
+    return {name: plain(given[f"given_{name}"]) for name in SIGNALS}
+
+
+def _told(given: ir.Table, book: Rulebook) -> ir.Table:
+    """The channel of each distinct row of _GIVEN: millions of touches share some thousands of them."""
+    return classified(given.mutate(**_plain(given)), book).select(
+        *_GIVEN, "source", "medium", "channel", "channel_rule", "is_paid"
+    )
+
+
+def _clicks_that_led_to_a_visit(sessions: ir.Table, seconds: int) -> ir.Table:
+    """The clicks that a visit of the same person carries on: same click id, or same campaign at most `seconds` later.
+
+    A visit of a bot carries nothing on. One row per click: led_id.
+    """
+    columns = {
+        "person": sessions.person_id,
+        "click": sessions.click_id,
+        "campaign": sessions.utm_campaign.lower(),
+        "second": sessions.occurred_at.epoch_seconds().floor(),
+    }
+    named = sessions.click_id.notnull() | sessions.utm_campaign.notnull()
+    clicks = sessions.filter(sessions.kind.isin(_CLICKS) & named).select(led_id="touch_id", **columns)
+    visits = sessions.filter(sessions.kind.isin(WEB_KINDS) & sessions.bot_reason.isnull() & named).select(
+        **{f"visit_{name}": column for name, column in columns.items()}
+    )
+    same_click = clicks.inner_join(visits, [clicks.person == visits.visit_person, clicks.click == visits.visit_click])
+    wait = visits.visit_second - clicks.second
+    same_campaign = clicks.inner_join(
+        visits,
+        [clicks.person == visits.visit_person, clicks.campaign == visits.visit_campaign, wait >= 0, wait <= seconds],
+    )
+    return same_click.select("led_id").union(same_campaign.select("led_id"), distinct=True)
+
+
+def _excluded_reason(touches: ir.Table, *, bots: bool) -> ir.StringColumn:
+    """Why a touch can earn no credit; null when it can."""
+    reasons = [
+        (touches.is_internal, ibis.literal(_INTERNAL)),
+        (touches.led_id.notnull(), ibis.literal(_LED_TO_A_VISIT)),
+    ]
+    if bots:
+        reasons.insert(0, (touches.bot_reason.notnull(), ibis.literal("bot: ").concat(touches.bot_reason)))
+    return ibis.cases(*reasons)

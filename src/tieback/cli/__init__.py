@@ -1,0 +1,105 @@
+"""The command line: one file per command, loaded only when it is called.
+
+Comes in: arguments. Goes out: data on stdout, talk on stderr, an exit code from `tieback.errors`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tieback.errors import TiebackError, did_you_mean
+
+COMMANDS = {
+    "init": "Make a workspace: a folder with a commented tieback.toml",
+    "demo": "Build a world whose truth is known, and take it through the whole loop",
+    "import": "Take files in",
+    "quarantine": "See, export or retry the rows that could not be taken in",
+    "run": "Work out people, touches, journeys, credit and performance",
+    "report": "What each channel cost and earned, by model",
+    "explain": "Why each touch of a deal got its credit, to the cent",
+    "reconcile": "Show that credit adds up to revenue",
+    "models": "The attribution models at hand",
+    "channels": "Which channel rule decides for a URL, and why",
+    "schema": "The tables, their columns and their meaning",
+    "sql": "The statement that builds a table, in the dialect of your warehouse",
+    "doctor": "What is set up, fresh, matched and missing, each with its remedy",
+    "vault": "Wipe the raw e-mail addresses and phone numbers",
+}
+
+EXIT_CODES = """\b
+Exit codes: 0 done · 1 failed · 2 wrong usage · 3 configuration ·
+4 input · 5 workspace missing, locked or full · 6 a check did not hold ·
+130 interrupted"""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(
+            f"tieback.cli.{name}_command" if name in ("import",) else f"tieback.cli.{name}"
+        )
+        return module.command  # type: ignore[no-any-return]  # every command module exports `command`
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"There is no command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="The workspace's folder; the current one unless told.",
+)
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.version_option(package_name="tieback", prog_name="tieback")
+@click.pass_context
+def group(ctx: click.Context, workspace: Path, debug: bool) -> None:
+    """Tie every dollar of revenue back to the marketing that earned it, and explain why."""
+    ctx.obj = workspace
+
+
+def main() -> None:
+    """Run the command line and end with its exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        group.main(prog_name="tieback", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted. Nothing that was confirmed is lost; run the same command again to go on.")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except TiebackError as error:
+        if debug:
+            raise
+        _say(f"Error: {error}")
+        sys.exit(error.exit_code)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,53 @@
+"""tieback doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tieback.cli.output import emit, format_option
+from tieback.errors import CheckError
+
+_MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
+
+
+@click.command("doctor")
+@format_option
+@click.pass_obj
+def command(folder: Path, form: str) -> None:
+    """What is set up, fresh, matched and missing, each with its remedy.
+
+    Ends with code 6 when something is at fault; what merely deserves a look does not change the code.
+    """
+    from dataclasses import asdict
+
+    from tieback import freshness
+    from tieback.config import open_workspace
+    from tieback.metrics.health import Finding, fact_findings, opinion_findings
+    from tieback.store import DuckDB
+
+    workspace = open_workspace(folder)
+    settings = workspace.settings
+    findings = [Finding("settings", "ok", f"{settings.name}: {settings.currency}, {settings.time_zone}")]
+    with DuckDB(workspace.warehouse, read_only=True) as store:
+        findings += fact_findings(store.rows, settings)
+        last = freshness.last_run(store)
+        if last is None:
+            findings.append(Finding("run", "fault", "nothing has been worked out yet", "Run `tieback run`."))
+        else:
+            stale = freshness.outdated(store, settings)
+            late = Finding(
+                "run", "warn", f"out of date since run {last.run_id}: {', '.join(stale)}", "Run `tieback run`."
+            )
+            findings.append(
+                late if stale else Finding("run", "ok", f"run {last.run_id} of {last.finished_at} is up to date")
+            )
+            findings += opinion_findings(store.rows)
+    rows = [asdict(finding) for finding in findings]
+    emit(rows, form, show=lambda name, value: _MARKS[value] if name == "state" else value)
+    faults = sum(finding.state == "fault" for finding in findings)
+    if faults:
+        raise CheckError(
+            f"{faults} {'thing is' if faults == 1 else 'things are'} at fault; each has its remedy beside it."
+        )

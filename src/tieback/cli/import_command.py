@@ -1,0 +1,154 @@
+"""tieback import."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tieback.cli.output import emit, emit_json, format_option, say
+
+if TYPE_CHECKING:
+    from tieback.config import Workspace
+    from tieback.sync import Delivery, Mapping, Personal, Preview
+
+
+@click.command("import")
+@click.argument("table")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE…")
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    metavar="MAP.toml",
+    help="How the files' columns become facts.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the first facts and every kind of problem; change nothing.")
+@click.option(
+    "--read-as",
+    type=click.Choice(("csv", "tsv", "jsonl", "parquet")),
+    help="The files' format, when their content does not show it.",
+)
+@format_option
+@click.pass_obj
+def command(
+    folder: Path,
+    table: str,
+    files: tuple[Path, ...],
+    map_file: Path | None,
+    dry_run: bool,
+    read_as: str | None,
+    form: str,
+) -> None:
+    """Take FILEs into TABLE: events, links, contacts, accounts, deals, deal_contacts, orders, spend or fx_rates.
+
+    CSV, TSV, JSON lines and Parquet, plain or gzip. Importing a file again, or one that overlaps, changes nothing.
+    A row that cannot be taken in goes to quarantine, and the rest goes in.
+    """
+    from tieback.config import open_workspace
+    from tieback.sync import FACT_TABLES, Personal, mapping_for
+    from tieback.sync.encodings import opening
+
+    _check_table(table, tuple(FACT_TABLES))
+    workspace = open_workspace(folder)
+    mapping = mapping_for(table, map_file)
+    for file in files:
+        opening(file)  # a name mistyped is told before anything is taken in
+    personal = Personal(workspace.salt, workspace.settings.identity.phone_region)
+    if dry_run:
+        _preview(workspace, files, mapping, personal, read_as or "", form)
+    else:
+        _import(workspace, table, files, mapping, personal, read_as or "", form)
+
+
+def _check_table(table: str, known: tuple[str, ...]) -> None:
+    from tieback.errors import UsageError, did_you_mean
+    from tieback.schema import TABLES
+
+    if table in known:
+        return
+    if table in TABLES:
+        raise UsageError(f"{table} is worked out by `tieback run`, not imported. Facts to import: {', '.join(known)}.")
+    raise UsageError(f"There is no table {table!r} to import into. {did_you_mean(table, known)}")
+
+
+def _import(
+    workspace: Workspace,
+    table: str,
+    files: tuple[Path, ...],
+    mapping: Mapping,
+    personal: Personal,
+    read_as: str,
+    form: str,
+) -> None:
+    from tieback.cli.progress import reading
+    from tieback.store import DuckDB
+    from tieback.sync import import_file, now
+
+    limits = workspace.settings.warehouse
+    deliveries: list[Delivery] = []
+    received_at = now()
+    with DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads) as store:
+        for file in files:
+            with reading(store, file.name, file.stat().st_size):
+                delivery = import_file(store, file, table, mapping, personal, received_at, read_as)
+            deliveries.append(delivery)
+            _tell(delivery)
+    if form != "table":
+        emit([_row(delivery) for delivery in deliveries], form)
+    if any(delivery.rows_refused for delivery in deliveries):
+        say("See why rows were refused: tieback quarantine list")
+    say("Next: tieback run")
+
+
+def _tell(delivery: Delivery) -> None:
+    for notice in delivery.notices:
+        say(f"Note: {notice}")
+    replaced = f", {delivery.facts_replaced:,} replaced" if delivery.facts_replaced else ""
+    say(
+        f"{delivery.file}: {delivery.rows_read:,} rows read; {delivery.facts_added:,} facts new{replaced}, "
+        f"{delivery.facts_known:,} already held; {delivery.rows_refused:,} rows refused."
+    )
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    row = asdict(delivery)
+    row.pop("notices")
+    return row
+
+
+def _preview(
+    workspace: Workspace, files: tuple[Path, ...], mapping: Mapping, personal: Personal, read_as: str, form: str
+) -> None:
+    from tieback.cli.progress import reading
+    from tieback.store import DuckDB
+    from tieback.sync import now, preview
+
+    limits = workspace.settings.warehouse
+    previews: list[Preview] = []
+    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store:
+        for file in files:
+            with reading(store, file.name, file.stat().st_size):
+                previews.append(preview(store, file, mapping, personal, now(), read_as))
+    if form == "json":
+        emit_json([asdict(each) for each in previews])
+    else:
+        for each in previews:
+            _show(each, form)
+    say("Nothing was changed. Import for good: the same command without --dry-run")
+
+
+def _show(found: Preview, form: str) -> None:
+    for notice in found.notices:
+        say(f"Note: {notice}")
+    for table, rows in found.facts.items():
+        columns = [name for name in (rows[0] if rows else {}) if any(row[name] is not None for row in rows)]
+        if rows:
+            emit(rows, form, columns=columns, title=f"{found.file}: first rows of {table}")
+        else:
+            say(f"{found.file}: no row of {table} can be taken in.")
+    if found.problems:
+        emit(found.problems, form, title=f"{found.file}: problems")
+    say(f"{found.file}: {found.rows_read:,} rows read, {len(found.problems)} kinds of problem.")

@@ -1,0 +1,172 @@
+"""tieback report."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tieback.cli.output import emit, format_option, say
+
+if TYPE_CHECKING:
+    from tieback.config import Settings
+    from tieback.metrics.reports import Question
+    from tieback.store import DuckDB
+
+_ATTRIBUTES = "scratch_attributes"
+_BY_ACCOUNT = "scratch_by_account"
+_EPILOG = (
+    "Examples: tieback report --by channel,month --model linear,last_touch · "
+    "tieback report --by campaign --basis spend --from 2026-01-01 --to 2026-03-31 --sort roas"
+)
+
+
+@click.command("report", epilog=_EPILOG)
+@click.option("--by", default="channel", show_default=True, help="Dimensions, separated by commas.")
+@click.option(
+    "--model", "models", default="", help="Models, separated by commas, or `all`; by default, [report] model."
+)
+@click.option("--from", "start", default="", metavar="DAY", help="First day, as 2026-01-31.")
+@click.option("--to", "end", default="", metavar="DAY", help="Last day, included.")
+@click.option(
+    "--basis",
+    type=click.Choice(["conversion", "touch", "spend"]),
+    default="conversion",
+    show_default=True,
+    help="Whose day credit belongs to: the conversion's, the touch's, or the touch's where there is spend.",
+)
+@click.option("--metrics", default="", help="Metrics, separated by commas.")
+@click.option("--sort", default="", metavar="NAME", help="Metric (largest first) or dimension; `-NAME` turns it round.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows for each model; totals are of all.")
+@click.option("--cohorts", "is_cohorts", is_flag=True, help="Revenue per lead by age, for the leads of each month.")
+@format_option
+@click.pass_obj
+def command(
+    folder: Path,
+    by: str,
+    models: str,
+    start: str,
+    end: str,
+    basis: Any,
+    metrics: str,
+    sort: str,
+    limit: int | None,
+    is_cohorts: bool,
+    form: str,
+) -> None:
+    """What each channel cost and earned, by model.
+
+    Cost and revenue in one ratio cover the same days on the same basis, which the heading names. A row that rests on
+    few conversions says so; what no touch could be credited with stands as Unattributed.
+    """
+    from tieback.cli.finished_run import check_run, named_models
+    from tieback.config import open_workspace
+    from tieback.metrics.dimensions import dimensions
+    from tieback.metrics.reports import Question
+    from tieback.store import DuckDB
+
+    workspace = open_workspace(folder)
+    settings = workspace.settings
+    asked = Question(
+        by=dimensions(_names(by)),
+        models=named_models(models, settings),
+        basis=basis,
+        start=_day(start, "--from"),
+        end=_day(end, "--to"),
+        decimals=settings.decimals,
+        few=settings.report.few_conversions,
+    )
+    _check_window(asked)
+    with DuckDB(workspace.warehouse, read_only=True) as store:
+        check_run(store, settings)
+        if is_cohorts:
+            _print_cohorts(store, asked, settings, limit, form)
+        else:
+            _print_report(store, asked, settings, _names(metrics), sort, limit, form)
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _day(text: str, option: str) -> date | None:
+    from tieback.errors import UsageError
+
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is not a day. Write it as year-month-day, such as 2026-01-31.") from None
+
+
+def _check_window(asked: Question) -> None:
+    from tieback.errors import UsageError
+
+    if asked.start and asked.end and asked.start > asked.end:
+        raise UsageError(f"--from {asked.start} comes after --to {asked.end}. Swap them, or widen the window.")
+
+
+def _print_report(
+    store: DuckDB, asked: Question, settings: Settings, metrics: list[str], sort: str, limit: int | None, form: str
+) -> None:
+    from tieback.cli.report_rows import chosen_metrics, footnotes, heading, sorted_rows
+    from tieback.cli.report_table import print_table, table_rows
+    from tieback.metrics.reports import report
+
+    chosen = chosen_metrics(metrics)
+    table, attributes = _sources(store, asked)
+    answer = report(store.rows, asked, table, attributes)
+    rows, hidden = sorted_rows(answer, asked, settings.currency, chosen, sort, limit)
+    columns = [*(dimension.name for dimension in asked.by), "model", "currency", *chosen, "note"]
+    if form == "table":
+        shown = table_rows(rows, answer, asked, settings.currency, chosen, fixed=bool(metrics))
+        print_table(shown.rows, shown.columns, heading(answer, asked, settings))
+    else:
+        emit(rows, form, columns=columns)
+        say(heading(answer, asked, settings))
+    for note in footnotes(answer, asked, settings, hidden):
+        say(note)
+
+
+def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: int | None, form: str) -> None:
+    from tieback.cli.cohort_rows import cohort_columns, cohort_footnotes, cohort_heading, cohort_rows, show_cohort
+    from tieback.cli.report_table import print_table
+    from tieback.metrics.cohorts import cohorts
+
+    _, attributes = _sources(store, asked)
+    answer = cohorts(store.rows, asked, attributes)
+    rows, columns = cohort_rows(answer, asked, settings.currency, limit)
+    title = cohort_heading(answer, asked, settings)
+    if form == "table":
+        print_table(rows, cohort_columns(columns, asked), title, show_cohort)
+    else:
+        emit(rows, form, columns=columns)
+        say(title)
+    for note in cohort_footnotes(answer, asked, settings):
+        say(note)
+
+
+def _sources(store: DuckDB, asked: Question) -> tuple[str, str]:
+    """The table to add up, and that of the account attributes; by account, credit is added up anew."""
+    if not any(dimension.group == "account" for dimension in asked.by):
+        return "performance", ""
+    from tieback.metrics.accounts import ATTRIBUTES, account_attributes
+    from tieback.metrics.performance import credited_touches, earned
+    from tieback.schema import FACTS, OPINIONS
+    from tieback.schema.facts import ACCOUNTS
+    from tieback.schema.relations import current, relations
+
+    at = relations((*FACTS, *OPINIONS))
+    attributes = store.scratch(
+        "attributes", account_attributes(at.conversions, at.people, current(at.accounts, ACCOUNTS))
+    )
+    credit = at.credits.filter(at.credits.model.isin(asked.models))
+    kept = [column for column in at.conversions.columns if column not in ATTRIBUTES]
+    conversions = at.conversions.select(*kept).left_join(attributes, "conversion_id")
+    conversions = conversions.select(*kept, *ATTRIBUTES)
+    touches = credited_touches(credit, at.touchpoints)
+    store.scratch("by_account", earned(credit, touches, conversions, at.journeys, at.costs, ATTRIBUTES))
+    return _BY_ACCOUNT, _ATTRIBUTES

@@ -1,0 +1,54 @@
+"""tieback run."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from tieback.cli.output import console, say
+
+
+@click.command("run")
+@click.option("--full", is_flag=True, help="Rebuild everything, also what still holds.")
+@click.pass_obj
+def command(folder: Path, full: bool) -> None:
+    """Work out people, touches, journeys, credit and performance.
+
+    Only what is out of date is rebuilt: imports, settings and releases are compared with those of the last run.
+    Readers see the last finished run until this one is whole.
+    """
+    run(folder, full=full)
+
+
+def run(folder: Path, *, full: bool = False) -> None:
+    """Refresh the workspace in `folder` and say what was rebuilt."""
+    from tieback.config import open_workspace
+    from tieback.errors import WorkspaceError
+    from tieback.pipeline import refresh
+    from tieback.store import DuckDB
+
+    workspace = open_workspace(folder)
+    if not workspace.warehouse.exists():
+        raise WorkspaceError("There are no facts yet. Bring some in with `tieback import TABLE FILE` and run again.")
+    limits = workspace.settings.warehouse
+    talk = console(stderr=True)
+    status = talk.status("Starting") if talk.is_terminal else None
+    with DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads) as store, status or nullcontext():
+        stages = refresh(
+            store,
+            workspace.settings,
+            full=full,
+            on_stage=lambda name: status.update(f"Building {name}") if status else None,
+        )
+    built = [stage for stage in stages if stage.rows is not None]
+    if not built:
+        say("Nothing has changed since the last run. Rebuild all the same with `tieback run --full`.")
+        return
+    for stage in stages:
+        outcome = (
+            f"{stage.rows:>12,} rows  {stage.seconds:6.1f} s" if stage.rows is not None else f"{'still holds':>17}"
+        )
+        say(f"  {stage.name:<12} {outcome}")
+    say("Done. Next: `tieback report --by channel`")

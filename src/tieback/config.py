@@ -1,0 +1,345 @@
+"""tieback.toml, read once into frozen values.
+
+Every name, default and meaning of the file stands here; `tieback init` writes it out commented.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from tieback.errors import ConfigError, WorkspaceError, did_you_mean
+
+FILE_NAME = "tieback.toml"
+SALT_NAME = "tieback.salt"
+STAGES = ("lead", "mql", "sql", "opportunity", "customer", "lost")
+ORDER_KINDS = ("order", "subscription", "renewal", "expansion", "refund")
+
+_ZERO_DECIMALS = {
+    "BIF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+    "XPF",
+}
+_THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
+
+
+def currency_decimals(currency: str) -> int:
+    """Decimal places of a currency's minor unit, by ISO 4217: 2 for EUR, 0 for JPY, 3 for KWD."""
+    return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+
+
+class Warehouse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[warehouse]: the embedded engine's limits."""
+
+    memory: str = "1.5GB"
+    threads: int = 0  # 0: all cores
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[identity]: how identifiers become people, and people accounts."""
+
+    max_anonymous: int = 100  # browsers and devices of one person
+    max_email: int = 10
+    max_phone: int = 5
+    max_customer: int = 5
+    max_account_people: int = 1000  # above this an e-mail domain is no company
+    junk: tuple[str, ...] = ()  # identifiers that must never link, besides the built-in ones
+    free_mail: tuple[str, ...] = ()  # e-mail domains that are no company, besides the built-in ones
+    phone_region: str = "US"  # where a number without country code is dialled
+
+
+class Touches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[touches]: which events are marketing touches, and how long each kind may earn credit."""
+
+    session_minutes: int = 30
+    kinds: tuple[str, ...] = (
+        "ad_click",
+        "email_click",
+        "call",
+        "chat",
+        "text",
+        "meeting",
+        "webinar",
+        "crm_campaign",
+        "offline",
+    )
+    credit_views: bool = False  # ad_view and email_open: kept, shown, but earn nothing unless true
+    lookback_days: dict[str, float] = {}  # by kind of touch
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[traffic]: what is never a referral."""
+
+    own_domains: tuple[str, ...] = ()
+    payment_domains: tuple[str, ...] = ()  # besides the built-in ones
+    sign_in_domains: tuple[str, ...] = ()  # besides the built-in ones
+
+
+class ChannelRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[channels]]: a rule of yours, tried before the built-in ones.
+
+    Every condition given must hold: each is a regular expression (the subset that all engines share)
+    that must match the whole value, in lower case.
+    """
+
+    channel: str
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    referrer: str = ""
+    click_id: str = ""
+    kind: str = ""  # kind of touch
+    is_paid: bool = False
+
+
+class Conversion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[conversions.KIND]: what counts as a conversion of that kind.
+
+    source: deals (by `stage`), orders (by `order_kind`, the kind's own name unless given) or events
+    (by `event`: its name or kind).
+    value: amount (deals, orders), value (events), margin (orders), none, or a fixed number in the base currency.
+    """
+
+    source: str
+    stage: str = ""
+    order_kind: str = ""
+    event: str = ""
+    value: str = ""
+    is_revenue: bool = False
+    is_sale: bool = False  # makes the subject a customer
+    lookback_days: float = 90.0
+
+
+class Exclude(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[exclude]: what never counts. Patterns are globs, letter case ignored."""
+
+    bots: bool = True
+    email_domains: tuple[str, ...] = ()  # staff and partners
+    user_ids: tuple[str, ...] = ()
+    anonymous_ids: tuple[str, ...] = ()
+    deals: tuple[str, ...] = ("test*", "*(test)*")  # by name or id
+    accounts: tuple[str, ...] = ()  # by id or name
+
+
+DEFAULT_STAGES: dict[str, tuple[str, ...]] = {
+    "lead": ("lead", "new"),
+    "mql": ("mql", "marketing qualified lead"),
+    "sql": ("sql", "sales qualified lead"),
+    "opportunity": ("opportunity", "proposal", "negotiation"),
+    "customer": ("customer", "won", "closed won", "closedwon"),
+    "lost": ("lost", "closed lost", "closedlost"),
+}
+
+DEFAULT_CONVERSIONS: dict[str, Conversion] = {
+    "lead": Conversion(source="deals", stage="lead", value="none", lookback_days=90),
+    "mql": Conversion(source="deals", stage="mql", value="none", lookback_days=90),
+    "sql": Conversion(source="deals", stage="sql", value="none", lookback_days=180),
+    "opportunity": Conversion(source="deals", stage="opportunity", value="amount", lookback_days=180),
+    "customer": Conversion(
+        source="deals", stage="customer", value="amount", is_revenue=True, is_sale=True, lookback_days=365
+    ),
+    "order": Conversion(source="orders", value="amount", is_revenue=True, is_sale=True, lookback_days=90),
+    "subscription": Conversion(source="orders", value="amount", is_revenue=True, is_sale=True, lookback_days=90),
+    "renewal": Conversion(source="orders", value="amount", is_revenue=True, lookback_days=365),
+    "expansion": Conversion(source="orders", value="amount", is_revenue=True, lookback_days=365),
+    "refund": Conversion(source="orders", value="amount", is_revenue=True, lookback_days=365),
+}
+
+DEFAULT_MODELS: dict[str, dict[str, Any]] = {
+    name: {}
+    for name in (
+        "first_touch",
+        "last_touch",
+        "last_non_direct",
+        "last_paid",
+        "linear",
+        "position_based",
+        "time_decay",
+        "u_shaped",
+        "w_shaped",
+        "full_path",
+        "j_shaped",
+        "inverse_j",
+    )
+}
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[report]: what a report shows unless told otherwise."""
+
+    model: str = "linear"
+    few_conversions: int = 30  # below this, "too few to say"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole tieback.toml. Currency is ISO 4217, time_zone an IANA name."""
+
+    name: str = "workspace"
+    currency: str = "USD"
+    time_zone: str = "UTC"
+    warehouse: Warehouse = Warehouse()
+    identity: Identity = Identity()
+    touches: Touches = Touches()
+    traffic: Traffic = Traffic()
+    channels: tuple[ChannelRule, ...] = ()
+    stages: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: dict(DEFAULT_STAGES))
+    conversions: dict[str, Conversion] = msgspec.field(default_factory=lambda: dict(DEFAULT_CONVERSIONS))
+    exclude: Exclude = Exclude()
+    models: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: dict(DEFAULT_MODELS))
+    report: Report = Report()
+
+    @property
+    def decimals(self) -> int:
+        """Decimal places of the base currency's minor unit."""
+        return currency_decimals(self.currency)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with a tieback.toml: its settings and where its files lie."""
+
+    folder: Path
+    settings: Settings
+    salt: str
+
+    @property
+    def warehouse(self) -> Path:
+        """The embedded warehouse's file."""
+        return self.folder / "warehouse.duckdb"
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The workspace in `folder`.
+
+    Raises WorkspaceError if there is none, ConfigError if its tieback.toml is not right.
+    """
+    file = folder / FILE_NAME
+    try:
+        text = file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        where = "the current folder" if folder == Path() else str(folder)
+        raise WorkspaceError(
+            f"There is no {FILE_NAME} in {where}. Make one with `tieback init`, or name its folder with -w."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{file} cannot be read ({error}). Mend the file or its permissions.") from None
+    return Workspace(folder, settings_from(text, str(file)), _salt(folder))
+
+
+def settings_from(text: str, where: str = FILE_NAME) -> Settings:
+    """The settings that a tieback.toml's `text` holds; `where` names it in errors.
+
+    [stages], [conversions.KIND] add to the defaults; [models] names exactly the models to run, when it is given.
+    Raises ConfigError that names the line or key, and the nearest known one.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}. Mend that place and try again.") from None
+    try:
+        settings = msgspec.convert(_with_defaults(raw), Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_plain(str(error))}") from None
+    _check(settings, where)
+    return settings
+
+
+def _with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
+    """`raw` with the default stages, and the default conversions under those given."""
+    stages, given = raw.get("stages", {}), raw.get("conversions", {})
+    if not isinstance(stages, dict) or not isinstance(given, dict):
+        return raw
+    conversions: dict[str, Any] = {
+        kind: msgspec.structs.asdict(default) for kind, default in DEFAULT_CONVERSIONS.items()
+    }
+    for kind, chosen in given.items():
+        default = conversions.get(kind)
+        same_source = (
+            default and isinstance(chosen, dict) and chosen.get("source", default["source"]) == default["source"]
+        )
+        conversions[kind] = {**default, **chosen} if default and same_source else chosen
+    return {**raw, "stages": {**DEFAULT_STAGES, **stages}, "conversions": conversions}
+
+
+def _plain(message: str) -> str:
+    """msgspec's message as a sentence: the place as a.b, and for an unknown key the nearest known one."""
+    text, _, path = message.partition(" - at `$")
+    place = path.rstrip("`").lstrip(".").replace("[...]", "") or "the top level"
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
+    if unknown:
+        known = {name for part in _SECTIONS for name in part.__struct_fields__}
+        return f"unknown key {unknown[1]!r} at {place}. {did_you_mean(unknown[1], known)}"
+    return f"{text} at {place}. Mend that value and try again."
+
+
+_SECTIONS = (Settings, Warehouse, Identity, Touches, Traffic, ChannelRule, Conversion, Exclude, Report)
+
+
+def _check(settings: Settings, where: str) -> None:
+    if not re.fullmatch(r"[A-Z]{3}", settings.currency):
+        raise ConfigError(f"{where}: currency {settings.currency!r} is no ISO 4217 code such as EUR or USD.")
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(f"{where}: time_zone {settings.time_zone!r} is no IANA name such as Europe/Berlin.") from None
+    for stage in settings.stages:
+        if stage not in STAGES:
+            raise ConfigError(f"{where}: unknown stage {stage!r} in [stages]. {did_you_mean(stage, STAGES)}")
+    for kind, conversion in settings.conversions.items():
+        _check_conversion(kind, conversion, where)
+
+
+def _check_conversion(kind: str, conversion: Conversion, where: str) -> None:
+    place = f"{where}: [conversions.{kind}]"
+    if conversion.source not in ("deals", "orders", "events"):
+        raise ConfigError(f"{place} source {conversion.source!r} is none of deals, orders, events.")
+    if conversion.source == "deals" and conversion.stage not in STAGES:
+        raise ConfigError(f"{place} stage {conversion.stage!r} is unknown. {did_you_mean(conversion.stage, STAGES)}")
+    if conversion.source == "orders" and (conversion.order_kind or kind) not in ORDER_KINDS:
+        raise ConfigError(f"{place} needs order_kind, one of {', '.join(ORDER_KINDS)}.")
+    if conversion.source == "events" and not conversion.event:
+        raise ConfigError(f"{place} needs event: the name or kind of the events that count.")
+    allowed = {"deals": ("amount",), "orders": ("amount", "margin"), "events": ("value",)}[conversion.source]
+    if conversion.value not in ("", "none", *allowed) and not re.fullmatch(r"\d+(\.\d+)?", conversion.value):
+        raise ConfigError(
+            f'{place} value {conversion.value!r} is none of none, {", ".join(allowed)} or a number such as "120".'
+        )
+    if conversion.lookback_days <= 0:
+        raise ConfigError(f"{place} lookback_days must be above 0.")
+
+
+def _salt(folder: Path) -> str:
+    """The workspace's salt; made on first use, readable by its owner alone."""
+    file = folder / SALT_NAME
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return file.read_text("ascii").strip()
+    except OSError as error:
+        raise WorkspaceError(
+            f"{file} cannot be made ({error.strerror}). Check the folder's permissions and free space."
+        ) from None
+    with os.fdopen(descriptor, "w") as out:
+        salt = os.urandom(32).hex()
+        out.write(salt + "\n")
+    return salt

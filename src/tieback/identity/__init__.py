@@ -1,0 +1,14 @@
+"""Who is whom: observed ties of identifiers become people, and people become accounts.
+
+Comes in: facts. Goes out: `people` (one row per identifier) and `link_cuts` (the ties that were not believed).
+Nothing is remembered between runs: every answer is worked out from the facts, so taking one away restores what was.
+"""
+
+from __future__ import annotations
+
+from tieback.identity.components import labels, suspects
+from tieback.identity.cuts import cuts
+from tieback.identity.people import people
+from tieback.identity.ties import kept, pairs
+
+__all__ = ["cuts", "kept", "labels", "pairs", "people", "suspects"]

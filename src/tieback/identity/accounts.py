@@ -1,0 +1,81 @@
+"""The company a person belongs to: by the CRM, by an explicit group, or else by the domain of the e-mail address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import ibis
+from ibis.expr import types as ir
+
+from tieback.config import Identity
+from tieback.identity.observed import domains, memberships
+from tieback.schema.facts import ACCOUNTS
+from tieback.schema.relations import current
+
+PersonsOf = Callable[[ir.Table], ir.Table]
+
+# Trusted less than the CRM's accounts (1 to 3, see `memberships`), whoever states them.
+_BY_GROUP = 4
+_BY_DOMAIN = 5
+
+
+def accounts(persons_of: PersonsOf, facts: Any, identity: Identity) -> ir.Table:
+    """The account of each person that has one: person_id, account_id (crm:…, group:… or domain:…).
+
+    persons_of: adds person_id to a table of identifiers. Of several accounts the most trusted source wins, then the
+    latest word, then the smaller id. Sources: contact record, explicit tie, order, named group, e-mail domain.
+    """
+    stated = memberships(facts, identity.junk)
+    is_group = stated.right_kind == "group"
+    claims = stated.select(
+        id_kind="left_kind",
+        id_value="left_value",
+        account_id=is_group.ifelse("group:", "crm:").concat(stated.right_value),
+        trust=is_group.ifelse(_BY_GROUP, stated.trust).cast("int64"),
+        last_seen_at="last_seen_at",
+    )
+    columns = ("person_id", "account_id", "trust", "last_seen_at")
+    offered = ibis.union(persons_of(claims).select(*columns), _by_domain(persons_of, facts, identity).select(*columns))
+    best = ibis.window(
+        group_by=offered.person_id, order_by=[offered.trust, offered.last_seen_at.desc(), offered.account_id]
+    )
+    ranked = offered.mutate(place=ibis.row_number().over(best))
+    return ranked.filter(ranked.place == 0).select("person_id", "account_id")
+
+
+def free_mail_domains() -> frozenset[str]:
+    """Domains at which anybody may have an address, so that sharing one says nothing about a company."""
+    lines = files("tieback.identity").joinpath("free_mail.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def _by_domain(persons_of: PersonsOf, facts: Any, identity: Identity) -> ir.Table:
+    """Company domains of people's addresses; a domain that exactly one CRM account has stands for that account."""
+    free = free_mail_domains() | {domain.strip().lower() for domain in identity.free_mail}
+    owned = domains(facts, identity.junk)
+    owned = owned.filter(owned.domain.notin(sorted(free)) & (owned.domain != ""))
+    held = persons_of(owned)
+    held = held.group_by("person_id", "domain").aggregate(last_seen_at=held.last_seen_at.max())
+    companies = held.group_by("domain").having(held.count() <= identity.max_account_people)
+    company = companies.aggregate(members=held.count()).select(company="domain")
+    known = _crm_domains(facts.accounts)
+    of_companies = held.inner_join(company, [("domain", "company")]).select(*held.columns)
+    both = of_companies.left_join(known, [("domain", "crm_domain")])
+    return both.select(
+        "person_id",
+        account_id=both.crm_domain.isnull().ifelse(
+            ibis.literal("domain:").concat(both.domain), ibis.literal("crm:").concat(both.crm_account)
+        ),
+        trust=ibis.literal(_BY_DOMAIN, "int64"),
+        last_seen_at="last_seen_at",
+    )
+
+
+def _crm_domains(table: ir.Table) -> ir.Table:
+    """Domains that exactly one CRM account has: crm_domain, crm_account."""
+    rows = current(table, ACCOUNTS)
+    rows = rows.filter(rows.domain.notnull()).select("account_id", crm_domain=rows.domain.strip().lower())
+    single = rows.group_by("crm_domain").having(rows.count() == 1)
+    return single.aggregate(crm_account=rows.account_id.min())

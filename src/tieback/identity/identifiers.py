@@ -1,0 +1,65 @@
+"""Identifiers: their kinds, where facts carry them, and which are junk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import ibis
+from ibis.expr import types as ir
+
+# Strongest first: who a row is about is decided by the first of these that it carries.
+COLUMNS = {
+    "user": "user_id",
+    "contact": "contact_id",
+    "email": "email_hash",
+    "customer": "customer_id",
+    "phone": "phone_hash",
+    "anonymous": "anonymous_id",
+}
+KINDS = tuple(COLUMNS)
+
+# What programs and people write when they have no identifier; letter case, and quotes and blanks around, do not matter.
+JUNK = (
+    {"-1", "[object object]", "[]", "{}", "false", "n/a", "na", "nan", "nil", "none", "null", "true", "undefined"}
+    | {"(none)", "(not set)", "(null)", "not set", "default", "deleted", "empty", "test", "unknown"}
+    | {"anon", "anonymous", "guest", "no", "not_authenticated"}
+    | {"anonymous_id", "anonymousid", "distinct_id", "distinctid", "email", "id", "user_id", "userid"}
+)
+_AROUND = "\"' \t\n\r"
+
+
+def is_junk(value: ir.StringValue, junk: Iterable[str]) -> ir.BooleanValue:
+    """True for an identifier that names nobody: a built-in one, one of `junk`, or nothing but zeros and dashes."""
+    names = JUNK | {entry.replace('"', "").replace("'", "").strip().lower() for entry in junk}
+    # One text to look words up in: engines turn long lists into joins, which read every row, needed or not.
+    words = ibis.literal(f"|{'|'.join(sorted(names))}|")
+    plain = value.replace('"', "").replace("'", "").strip().lower()
+    stripped = words.contains(_between_bars(plain)) | (plain.replace("0", "").replace("-", "") == "")
+    # Taking text apart costs a hundred times a look at its ends, and nearly no identifier needs it.
+    first, last = ibis.literal("0-" + _AROUND), ibis.literal(_AROUND)
+    is_wrapped = (value == "") | first.contains(value.left(1)) | last.contains(value.right(1))
+    is_short = value.length() <= max(len(name) for name in names)
+    return ibis.cases((is_wrapped, stripped), (is_short, words.contains(_between_bars(value.lower()))), else_=False)
+
+
+def _between_bars(text: ir.StringValue) -> ir.StringValue:
+    return ibis.literal("|").concat(text, "|")
+
+
+def identifiers(facts: Any, junk: Iterable[str]) -> ir.Table:
+    """Every identifier of a person found in any fact, junk left out: id_kind, id_value, each once."""
+    found = [_of_kind(facts, kind, column) for kind, column in COLUMNS.items()]
+    rows = ibis.union(*(values.select(id_kind=ibis.literal(kind), id_value=values.id_value) for kind, values in found))
+    return rows.filter(lambda t: ~is_junk(t.id_value, junk))
+
+
+def _of_kind(facts: Any, kind: str, column: str) -> tuple[str, ir.Table]:
+    """`kind`, and its identifiers, each once."""
+    carriers = (facts.events, facts.contacts, facts.orders, facts.deals, facts.deal_contacts)
+    found = [table.select(id_value=table[column]) for table in carriers if column in table.columns]
+    links = facts.links
+    for side in ("left", "right"):
+        found.append(links.filter(links[f"{side}_kind"] == kind).select(id_value=links[f"{side}_value"]))
+    values = ibis.union(*found) if len(found) > 1 else found[0]
+    return kind, values.filter(values.id_value.notnull()).distinct()

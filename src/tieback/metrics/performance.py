@@ -1,0 +1,245 @@
+"""Performance: everything a report adds up, by day, basis, model and dimension."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING
+
+from tieback.metrics.dimensions import UNATTRIBUTED
+from tieback.schema.remembered import remembered
+
+if TYPE_CHECKING:
+    from ibis.expr import types as ir
+
+_KEYS = ("channel", "source", "medium", "campaign", "content", "ad", "keyword", "landing_page")
+_CREDITED = (
+    "leads",
+    "customers",
+    "sales",
+    "repeat_customers",
+    "revenue_minor",
+    "sales_minor",
+    "lifetime_minor",
+    "cycle_days",
+    "cycles",
+    "lead_credits",
+    "sale_credits",
+)
+_OBSERVED = ("cost_minor", "impressions", "clicks", "visits")
+_FLOATS = {"leads", "customers", "sales", "repeat_customers", "cycle_days", "cycles"}
+
+
+@remembered
+def earned(
+    credits: ir.Table,
+    touches: ir.Table,
+    conversions: ir.Table,
+    journeys: ir.Table,
+    costs: ir.Table,
+    split: tuple[str, ...] = (),
+) -> ir.Table:
+    """The rows of PERFORMANCE that come from `credits`, for the three bases.
+
+    basis `conversion` dates credit by the conversion's day, `touch` by the day of the touch that earned it
+    (Unattributed: by the conversion's), `spend` like `touch` but only where that day, channel and campaign has a cost.
+    touches: as `credited_touches` gives them. conversions, journeys, costs: as declared.
+    split: columns of `conversions`, beyond its own, to keep apart and to carry along; account attributes, say.
+    """
+    import ibis
+
+    # Credit is many times larger than all else: it is read once, and what many lines have in common (the touch's
+    # dimensions, what the conversion counts towards) goes along as one number each, looked up when all is added up.
+    sales = _first_sales(conversions, journeys, split)
+    lines = _lines(credits, conversions, sales, split).union(_repeat_revenue(credits, sales, split))
+    dated = lines.left_join(touches.select("touch_id", "touch_date", "cell"), "touch_id")
+    dated = dated.cross_join(_constants("basis", "conversion", "touch"))
+    on_touch = (dated.basis == "touch") & dated.touch_date.notnull()
+    dated = dated.mutate(date=ibis.ifelse(on_touch, dated.touch_date, dated.conversion_date))
+    summed = dated.group_by("date", "basis", "model", "cell", *split, "marks").aggregate(
+        share=dated.share.sum(), value=dated.value_minor.sum(), days=dated.share_days.sum(), lines=dated.count()
+    )
+    keys = touches.group_by("cell").aggregate(**{key: touches[key].max() for key in _KEYS})
+    named = _measured(summed, split).left_join(keys, "cell").mutate(channel=ibis._.channel.fill_null(UNATTRIBUTED))
+    rows = _with_spend_basis(named, costs)
+    return rows.select("date", "basis", "model", *_KEYS, *split, *_CREDITED, **_zeros(_OBSERVED))
+
+
+@remembered
+def credited_touches(credits: ir.Table, touchpoints: ir.Table) -> ir.Table:
+    """The touches that earned credit, with their dimensions; those with all dimensions the same share one `cell`."""
+    import ibis
+
+    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *_KEYS)
+    return credited.mutate(cell=ibis.dense_rank().over(order_by=[credited[key] for key in _KEYS]))
+
+
+@remembered
+def observed(touchpoints: ir.Table, costs: ir.Table) -> ir.Table:
+    """The rows of PERFORMANCE that need no credit: cost, impressions, clicks and visits, model and basis empty."""
+    import ibis
+
+    seen = touchpoints.filter(touchpoints.excluded_reason.isnull() & touchpoints.kind.isin(["visit", "form"]))
+    visits = seen.group_by(date=seen.touch_date, **{key: seen[key] for key in _KEYS}).aggregate(visits=seen.count())
+    visits = visits.select("date", *_KEYS, **(_zeros(_OBSERVED) | {"visits": visits.visits}))
+    spent = costs.select(
+        "cost_minor", "impressions", "clicks", date=costs.spend_date, **{key: costs[key] for key in _KEYS}
+    )
+    spent = spent.select("date", *_KEYS, "cost_minor", "impressions", "clicks", visits=ibis.literal(0, "int64"))
+    both = visits.union(spent)
+    summed = both.group_by("date", *_KEYS).aggregate(**{name: both[name].sum() for name in _OBSERVED})
+    return summed.select(
+        "date",
+        **{key: summed[key] for key in _KEYS},
+        basis=ibis.literal(""),
+        model=ibis.literal(""),
+        **{name: summed[name] for name in _OBSERVED},
+        **_zeros(_CREDITED),
+    ).select("date", "basis", "model", *_KEYS, *_CREDITED, *_OBSERVED)
+
+
+# What a conversion counts towards, as bits of one number.
+_MARKS = {"lead": 1, "revenue": 2, "sale": 4, "customer": 8, "repeat": 16, "lifetime": 32, "cycle": 64}
+
+
+def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tuple[str, ...]) -> ir.Table:
+    """Each credit that counts towards something; `marks` says towards what."""
+    import ibis
+
+    known = conversions.left_join(sales, conversions.conversion_id == sales.sale_id)
+    counts_towards = {
+        "lead": known.kind == "lead",
+        "revenue": known.is_revenue,
+        "sale": known.is_revenue & (known.value_minor >= 0),
+        "customer": known.sale_id.notnull(),
+        "repeat": known.sales_to_date.fill_null(0) > 1,
+        "lifetime": (known.lifetime_minor == known.sale_minor).fill_null(ibis.literal(value=False)),
+        "cycle": known.first_days.notnull(),
+    }
+    marks = reduce(add, (ibis.ifelse(counts_towards[name], bit, 0) for name, bit in _MARKS.items()))
+    marked = known.select(
+        "conversion_id",
+        "conversion_date",
+        *split,
+        marks=marks.cast("int16"),
+        first_days=known.first_days.fill_null(0.0),
+    )
+    line = credits.join(marked.filter(marked.marks > 0), "conversion_id")
+    return line.select(
+        "model",
+        "touch_id",
+        "conversion_date",
+        *split,
+        "marks",
+        "share",
+        "value_minor",
+        share_days=line.share * line.first_days,
+    )
+
+
+def _measured(summed: ir.Table, split: tuple[str, ...]) -> ir.Table:
+    """The measures, from sums by what the conversions count towards."""
+    import ibis
+
+    def towards(mark: str, column: str, nothing: float = 0) -> ir.Value:
+        is_marked = (summed.marks // _MARKS[mark]) % 2 == 1
+        return ibis.ifelse(is_marked, summed[column], nothing).sum()
+
+    return summed.group_by("date", "basis", "model", "cell", *split).aggregate(
+        leads=towards("lead", "share", 0.0),
+        customers=towards("customer", "share", 0.0),
+        sales=towards("sale", "share", 0.0),
+        repeat_customers=towards("repeat", "share", 0.0),
+        revenue_minor=towards("revenue", "value"),
+        sales_minor=towards("sale", "value"),
+        lifetime_minor=towards("lifetime", "value"),
+        cycle_days=towards("cycle", "days", 0.0),
+        cycles=towards("cycle", "share", 0.0),
+        lead_credits=towards("lead", "lines"),
+        sale_credits=towards("sale", "lines"),
+    )
+
+
+def _first_sales(conversions: ir.Table, journeys: ir.Table, split: tuple[str, ...]) -> ir.Table:
+    """The sale that made each customer: its value, the subject's sales and revenue to date, days from first touch."""
+    import ibis
+
+    counted = conversions.filter(conversions.excluded_reason.isnull())
+    revenue = counted.filter(counted.is_revenue)
+    subjects = revenue.group_by(buyer_id="subject_id").aggregate(
+        lifetime_minor=revenue.value_minor.sum(),
+        sales_to_date=ibis.ifelse(revenue.value_minor >= 0, 1, 0).sum(),
+    )
+    opening = journeys.filter(journeys.conversion_id.notnull() & (journeys.position == 1)).select(
+        opened_id="conversion_id", first_days="days_before"
+    )
+    first = counted.filter(counted.is_new_customer)
+    first = first.select(
+        "subject_id", *split, sale_id="conversion_id", sale_date="conversion_date", sale_minor="value_minor"
+    )
+    joined = first.left_join(subjects, first.subject_id == subjects.buyer_id)
+    joined = joined.left_join(opening, joined.sale_id == opening.opened_id)
+    return joined.select(
+        "sale_id",
+        "sale_date",
+        "sale_minor",
+        "first_days",
+        **{f"sale_{column}": joined[column] for column in split},
+        lifetime_minor=joined.lifetime_minor.fill_null(0),
+        sales_to_date=joined.sales_to_date.fill_null(0),
+    )
+
+
+def _repeat_revenue(credits: ir.Table, sales: ir.Table, split: tuple[str, ...]) -> ir.Table:
+    """Lifetime revenue of those who bought more (or gave back) than once, split like the credit of their first sale.
+
+    Rounding what has been given out so far, touch by touch, makes the parts add up to the whole, to the cent.
+    """
+    import ibis
+
+    more = sales.filter(sales.lifetime_minor != sales.sale_minor)
+    line = credits.join(more, credits.conversion_id == more.sale_id)
+    keys, order = [line.model, line.conversion_id], line.touch_id
+    line = line.mutate(given=line.share.sum().over(ibis.cumulative_window(group_by=keys, order_by=order)))
+    line = line.mutate(until=((line.lifetime_minor * line.given).round(6) + 0.5).floor().cast("int64"))
+    before = line.until.lag().over(ibis.window(group_by=["model", "conversion_id"], order_by="touch_id")).fill_null(0)
+    return line.select(
+        "model",
+        "touch_id",
+        conversion_date="sale_date",
+        **{column: line[f"sale_{column}"] for column in split},
+        marks=ibis.literal(_MARKS["lifetime"], "int16"),
+        share=ibis.literal(0.0),
+        value_minor=line.until - before,
+        share_days=ibis.literal(0.0),
+    )
+
+
+def _with_spend_basis(named: ir.Table, costs: ir.Table) -> ir.Table:
+    """`named`, and under basis `spend` again its touch-dated rows whose day, channel and campaign has a cost."""
+    import ibis
+
+    spent = costs.select(
+        date=costs.spend_date, channel=costs.channel, cell_campaign=costs.campaign.fill_null("")
+    ).distinct()
+    spent = spent.mutate(has_spend=ibis.literal(1, "int64"))
+    row = named.mutate(cell_campaign=ibis._.campaign.fill_null(""))
+    row = row.left_join(spent, ["date", "channel", "cell_campaign"])
+    row = row.cross_join(_constants("as_basis", "conversion", "touch", "spend"))
+    shown = (row.as_basis == row.basis) | ((row.as_basis == "spend") & (row.basis == "touch") & row.has_spend.notnull())
+    return row.filter(shown).mutate(basis=ibis._.as_basis)
+
+
+def _zeros(names: tuple[str, ...]) -> dict[str, ir.Value]:
+    """A zero of the right type for each measure."""
+    import ibis
+
+    return {name: ibis.literal(0.0, "float64") if name in _FLOATS else ibis.literal(0, "int64") for name in names}
+
+
+def _constants(column: str, *values: str) -> ir.Table:
+    """A table of one column that holds `values`."""
+    import ibis
+
+    rows = [ibis.literal(value).name(column).as_table() for value in values]
+    return reduce(lambda table, row: table.union(row), rows)

@@ -1,0 +1,11 @@
+"""Where tables live: one file per engine.
+
+Comes in: Ibis expressions and rows to keep. Goes out: tables, as Arrow or as relations to build on.
+"""
+
+from __future__ import annotations
+
+from tieback.store.duckdb import DuckDB
+from tieback.store.merge import Merged, merge
+
+__all__ = ["DuckDB", "Merged", "merge"]

@@ -1,0 +1,217 @@
+"""The default engine: one DuckDB file, embedded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from tieback.errors import TiebackError, WorkspaceError
+from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
+from tieback.schema.ddl import create_table
+from tieback.store.migrations import migrate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ibis.expr import types as ir
+
+_SCRATCH = "scratch_"
+
+
+class DuckDB:
+    """A workspace's warehouse in one DuckDB file (or in memory, when `path` is None).
+
+    `door` is the connection itself: files are read through it, whatever engine the facts end up in.
+    Raises WorkspaceError when another process holds the file, when it is newer than this release, or the disk is full.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, path: Path | None, *, memory: str = "1.5GB", threads: int = 0, read_only: bool = False) -> None:
+        self.path = path
+        if read_only and path is not None and not path.exists():
+            raise WorkspaceError(f"{path.parent} holds no data yet. Bring some in with `tieback import TABLE FILE`.")
+        settings: dict[str, Any] = {
+            "memory_limit": memory,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        if threads:
+            settings["threads"] = threads
+        with _plain_errors("the workspace", ""):
+            self.door = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
+        self.door.execute("SET TimeZone = 'UTC'; SET enable_progress_bar_print = false")
+        self.door.execute("SET enable_progress_bar_print = false")  # a setting of the session, refused on connecting
+        if read_only:
+            self._refuse_newer()
+        else:
+            self._prepare()
+
+    def __enter__(self) -> DuckDB:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.door.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: what happens inside is seen by others only when it ends well."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.door.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    @contextmanager
+    def unordered(self) -> Iterator[None]:
+        """Rows written inside may land in any order, which is a third faster and needs less memory."""
+        self.execute("SET preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self.door.execute("SET preserve_insertion_order = true")
+
+    def save(self, table: Table, expression: ir.Table) -> int:
+        """Build `table` anew from `expression`; returns its number of rows."""
+        self.execute(f"DROP TABLE IF EXISTS {table.name}")
+        self.execute(create_table(table))
+        return self.append(table, expression)
+
+    def append(self, table: Table, expression: ir.Table) -> int:
+        """Add the rows of `expression` to `table`; returns how many."""
+        from tieback.schema.relations import fitted
+        from tieback.store.compiler import compiled
+
+        sql = compiled(fitted(expression, table), self.dialect)
+        return int(self.execute(f"INSERT INTO {table.name} {sql}", building=table.name).fetchall()[0][0])
+
+    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
+        """Keep `expression` as a temporary table, gone with the connection; returns it as a relation to build on."""
+        import ibis
+
+        from tieback.store.compiler import compiled
+
+        sql = compiled(expression, self.dialect)
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {_SCRATCH}{name} AS {sql}", building=name)
+        return ibis.table(expression.schema(), name=_SCRATCH + name)
+
+    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
+        """Keep Arrow `rows` as a temporary table; returns it as a relation to build on."""
+        import ibis
+
+        self.door.register("arrow_rows", rows)
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {_SCRATCH}{name} AS SELECT * FROM arrow_rows", building=name)
+        self.door.unregister("arrow_rows")
+        return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=_SCRATCH + name)
+
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
+        now = self.scratch(f"{name}_now", start)
+        while True:
+            self.scratch(f"{name}_next", step(now))
+            changed = f"SELECT count(*) FROM (FROM {_SCRATCH}{name}_next EXCEPT FROM {_SCRATCH}{name}_now)"
+            settled = self.execute(changed, building=name).fetchall()[0][0] == 0
+            self.execute(f"DROP TABLE {_SCRATCH}{name}_now")
+            self.execute(f"ALTER TABLE {_SCRATCH}{name}_next RENAME TO {_SCRATCH}{name}_now")
+            if settled:
+                return now
+
+    def read(self, expression: ir.Table) -> pa.Table:
+        """The rows of `expression`."""
+        from tieback.store.compiler import compiled
+
+        return self.query(compiled(expression, self.dialect))
+
+    def query(self, sql: str, parameters: list[Any] | None = None) -> pa.Table:
+        """The rows of a SELECT written by hand."""
+        with _plain_errors("", sql):
+            return self.door.sql(sql, params=parameters).to_arrow_table()
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+        """The same, as a list of dictionaries, for small results."""
+        cursor = self.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def has(self, name: str) -> bool:
+        """True when a table of that name exists."""
+        found = self.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND NOT internal", [name]).fetchall()
+        return bool(found)
+
+    def execute(self, sql: str, parameters: list[Any] | None = None, building: str = "") -> duckdb.DuckDBPyConnection:
+        """Run one statement; a failure says which table it was `building`, and carries the SQL."""
+        with _plain_errors(building, sql):
+            return self.door.execute(sql, parameters)
+
+    def _prepare(self) -> None:
+        if not self.has("workspace"):
+            with self.transaction():
+                for table in (*FACTS, *OPERATIONS):
+                    self.execute(create_table(table))
+                self.execute("INSERT INTO workspace VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+            return
+        self._refuse_newer()
+        migrate(self, self._version())
+
+    def _version(self) -> int:
+        return int(self.execute("SELECT value FROM workspace WHERE name = 'schema_version'").fetchall()[0][0])
+
+    def _refuse_newer(self) -> None:
+        if self._version() > SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{self.path} was written by a newer tieback (schema {self._version()}; this release knows "
+                f"{SCHEMA_VERSION}). Upgrade tieback to open it."
+            )
+
+
+class StatementError(TiebackError):
+    """A statement failed for no reason that the user gave; carries the SQL for whoever mends it."""
+
+    def __init__(self, message: str, sql: str) -> None:
+        super().__init__(message)
+        self.sql = sql
+
+
+@contextmanager
+def _plain_errors(building: str, sql: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _plain(error, building, sql) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
+    text = str(error)
+    holder = re.search(r"PID (\d+)", text)
+    if "lock on file" in text:
+        who = f"process {holder[1]}" if holder else "another process"
+        return WorkspaceError(
+            f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed."
+        )
+    if "No space left" in text or "max_temp_directory_size" in text:
+        return WorkspaceError("The disk is full. Free some space and run the same command again; nothing was changed.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WorkspaceError(
+            "The memory limit was reached; nothing was changed. Raise `memory` under [warehouse] in tieback.toml "
+            "and run again."
+        )
+    if "not a valid DuckDB database file" in text or "Corrupt" in text:
+        return WorkspaceError(
+            f"The warehouse file is damaged or not one of tieback's ({text.splitlines()[0]}). Restore it from a backup."
+        )
+    what = f"Building {building!r} on duckdb failed" if building else "A statement failed on duckdb"
+    return StatementError(f"{what}: {text.splitlines()[0]}. Run again with --debug to see the SQL.", sql)

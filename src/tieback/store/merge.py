@@ -1,0 +1,116 @@
+"""Facts merged by key: what is already held is not taken in twice, and order of arrival does not matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tieback.schema import Table
+from tieback.store.duckdb import DuckDB
+
+_STAGE = "merge_stage"
+_PROVENANCE = ("origin", "received_at")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What came of a merge, in facts: new ones, ones already held, and held ones whose content was replaced."""
+
+    added: int
+    known: int
+    replaced: int = 0
+
+
+def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False) -> Merged:
+    """Take in the rows of `select` (columns of `table`, in order) whose key is not yet held.
+
+    Of rows with equal key and different content the one with the smallest content hash stays, whichever came first.
+    unversioned: the source gave no version, so `select` made one up; a row whose other content is held already for
+    its subject is then not taken in again, under whatever version.
+    Run it inside a transaction.
+    """
+    with store.unordered():
+        return _merge(store, table, select, unversioned=unversioned)
+
+
+def _merge(store: DuckDB, table: Table, select: str, *, unversioned: bool) -> Merged:
+    held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
+    if not held:
+        added = int(store.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
+        repeated = _drop_repeats(store, table, table.name)
+        return Merged(added - repeated, repeated)
+    store.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS FROM ({select}) given({', '.join(table.names)})", building=table.name
+    )
+    try:
+        return _merge_stage(store, table, unversioned=unversioned)
+    finally:
+        store.door.execute(f"DROP TABLE IF EXISTS {_STAGE}")
+
+
+def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
+    given = int(store.execute(f"SELECT count(*) FROM {_STAGE}").fetchall()[0][0])
+    _drop_repeats(store, table, _STAGE)
+    if unversioned:
+        same = " AND ".join(_equal(table, name) for name in _content(table) if name != table.version)
+        store.execute(f"DELETE FROM {_STAGE} given WHERE EXISTS (SELECT 1 FROM {table.name} held WHERE {same})")
+    replaced = _drop_losers(store, table)
+    match = " AND ".join(_equal(table, name) for name in table.key)
+    sql = (
+        f"INSERT INTO {table.name} SELECT * FROM {_STAGE} given "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} held WHERE {match})"
+    )
+    taken = int(store.execute(sql, building=table.name).fetchall()[0][0])
+    return Merged(taken - replaced, given - taken, replaced)
+
+
+def _drop_repeats(store: DuckDB, table: Table, name: str) -> int:
+    """Leave one row of each key in `name`, the one with the smallest content; returns how many went.
+
+    A cheap look at the hashes of the keys comes first: most deliveries repeat nothing.
+    """
+    digest = f"hash({', '.join(table.key)})"
+    twice = f"SELECT {digest} FROM {name} GROUP BY 1 HAVING count(*) > 1"
+    if not store.execute(f"{twice} LIMIT 1").fetchall():
+        return 0
+    later = (
+        f"SELECT rowid FROM {name} WHERE {digest} IN ({twice}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {_digest(table)}, rowid) > 1"
+    )
+    return int(store.execute(f"DELETE FROM {name} WHERE rowid IN ({later})", building=table.name).fetchall()[0][0])
+
+
+def _drop_losers(store: DuckDB, table: Table) -> int:
+    """Take held rows out that the stage has with the same key and a smaller content; returns how many."""
+    match = " AND ".join(_equal(table, name) for name in table.key)
+    content = f"hash({', '.join(_content(table))}) AS content"
+    sql = (
+        f"CREATE OR REPLACE TEMP TABLE merge_conflicts AS SELECT held.row_id AS held_row, given.row_id AS given_row "
+        f"FROM (SELECT {', '.join(table.key)}, rowid AS row_id, {content} FROM {table.name}) held "
+        f"JOIN (SELECT {', '.join(table.key)}, rowid AS row_id, {content} FROM {_STAGE}) given "
+        f"ON {match} WHERE held.content <> given.content"
+    )
+    store.execute(sql, building=table.name)
+    if not store.execute("SELECT 1 FROM merge_conflicts LIMIT 1").fetchall():
+        return 0
+    losers = (
+        f"SELECT held_row FROM merge_conflicts "
+        f"JOIN (SELECT rowid AS held_row, {_digest(table)} AS was FROM {table.name} "
+        f"WHERE rowid IN (SELECT held_row FROM merge_conflicts)) USING (held_row) "
+        f"JOIN (SELECT rowid AS given_row, {_digest(table)} AS new FROM {_STAGE}) USING (given_row) WHERE new < was"
+    )
+    return int(store.execute(f"DELETE FROM {table.name} WHERE rowid IN ({losers})").fetchall()[0][0])
+
+
+def _content(table: Table) -> tuple[str, ...]:
+    return tuple(name for name in table.names if name not in _PROVENANCE)
+
+
+def _digest(table: Table) -> str:
+    """A digest of what a row says, the same in every release and on every machine."""
+    cells = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in _content(table))
+    return f"md5(concat_ws(chr(31), {cells}))"
+
+
+def _equal(table: Table, name: str) -> str:
+    sign = "=" if table.column(name).required else "IS NOT DISTINCT FROM"
+    return f"held.{name} {sign} given.{name}"

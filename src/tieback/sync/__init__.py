@@ -1,0 +1,22 @@
+"""Deliveries: files become facts, and what cannot be taken in waits in a quarantine.
+
+Comes in: files, a mapping, a store. Goes out: facts merged by key, deliveries, quarantine, vault.
+"""
+
+from __future__ import annotations
+
+from tieback.sync.delivery import Delivery, Personal, Preview, import_file, now, preview
+from tieback.sync.mapping import FACT_TABLES, Mapping, mapping_for, mapping_from
+
+__all__ = [
+    "FACT_TABLES",
+    "Delivery",
+    "Mapping",
+    "Personal",
+    "Preview",
+    "import_file",
+    "mapping_for",
+    "mapping_from",
+    "now",
+    "preview",
+]

@@ -1,0 +1,147 @@
+"""What a file is made of: its first bytes, and UTF-8 text whatever it was written in."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tieback.errors import InputError, WorkspaceError
+
+_SAMPLE = 1 << 20
+_CHUNK = 1 << 22
+_ODD_HEADS = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"SQLite format 3": "a SQLite database",
+}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the first bytes of a file show. `sample`: its first megabyte, unpacked."""
+
+    is_parquet: bool
+    is_gzip: bool
+    sample: bytes
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A file that reads as UTF-8: itself or a copy. `sample`: its first megabyte as text, without byte order mark."""
+
+    path: Path
+    sample: str
+    notices: tuple[str, ...] = ()
+
+
+class NotUtf8Error(Exception):
+    """Bytes that are no UTF-8 turned up beyond the sample."""
+
+
+def opening(path: Path) -> Opening:
+    """The first bytes of `path`. Raises InputError when it cannot be read as a table at all."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder. Name the files in it, for instance {path}/*.csv.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SAMPLE)
+        is_gzip = head.startswith(b"\x1f\x8b")
+        if is_gzip:
+            with gzip.open(path) as unpacked:
+                head = unpacked.read(_SAMPLE)
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}. Check its name and folder.") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
+    if not head:
+        raise InputError(f"{path.name} is empty. Export it again, with its header.")
+    for start, what in _ODD_HEADS.items():
+        if head.startswith(start):
+            raise InputError(f"{path.name} is {what}. Save the table as CSV and import that.")
+    return Opening(head.startswith(b"PAR1") and not is_gzip, is_gzip, head)
+
+
+@contextmanager
+def as_utf8(path: Path, start: Opening, encoding: str = "") -> Iterator[Plain]:
+    """`path` as UTF-8 text: as it is where it can be, else through a copy that goes away after the block.
+
+    encoding: what the file is written in, when known. Raises InputError for binary files and unknown encodings.
+    """
+    found = encoding or _encoding(path, start.sample)
+    try:
+        name = codecs.lookup(found).name
+    except LookupError:
+        raise InputError(f"{path.name}: there is no encoding {found!r}. Try utf-8, utf-16 or latin-1.") from None
+    if name in ("utf-8", "utf-8-sig", "ascii"):
+        yield Plain(path, start.sample.decode("utf-8-sig", "ignore"))
+        return
+    with tempfile.TemporaryDirectory(prefix="tieback-") as folder:
+        copy = Path(folder) / "utf8"
+        _transcode(path, copy, name, packed=start.is_gzip)
+        with copy.open("rb") as file:
+            sample = file.read(_SAMPLE).decode("utf-8", "ignore")
+        said = "Latin-1 (Windows-1252)" if name == "cp1252" else name.upper()
+        yield Plain(copy, sample, (f"{path.name} is not UTF-8; it was read as {said}.",) if not encoding else ())
+
+
+def _encoding(path: Path, sample: bytes) -> str:
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\x00" in sample:
+        even, odd = sample[::2].count(0), sample[1::2].count(0)
+        if max(even, odd) > len(sample) // 4 > min(even, odd):
+            return "utf-16-be" if even > odd else "utf-16-le"
+        raise InputError(f"{path.name} holds NUL bytes: it is no text, or it is damaged. Export it again as CSV.")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _transcode(path: Path, copy: Path, encoding: str, *, packed: bool) -> None:
+    # Windows-1252 leaves five bytes undefined; Latin-1 gives them a meaning, so that every byte has one.
+    codecs.register_error("tieback_latin1", lambda error: (_latin1(error), error.end))  # type: ignore[attr-defined]  # UnicodeError always has `end` here
+    decoder = codecs.getincrementaldecoder(encoding)("tieback_latin1" if encoding == "cp1252" else "strict")
+    try:
+        with _bytes(path, packed=packed) as file, copy.open("w", encoding="utf-8", newline="") as out:
+            first = True
+            while chunk := file.read(_CHUNK):
+                text = decoder.decode(chunk)
+                out.write(text.removeprefix("\ufeff") if first else text)
+                first = False
+            out.write(decoder.decode(b"", final=True))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not {encoding} throughout ({error.reason}). Save it as UTF-8.") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+    except OSError as error:
+        free = shutil.disk_usage(copy.parent).free
+        raise WorkspaceError(
+            f"{path.name} could not be copied as UTF-8 to {copy.parent} ({error.strerror}, {free // 2**20} MB free). "
+            "Free some space and run the same command again; nothing was changed."
+        ) from None
+
+
+def _latin1(error: UnicodeError) -> str:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1")
+
+
+def _bytes(path: Path, *, packed: bool) -> IO[bytes]:
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads like a file

@@ -1,0 +1,138 @@
+"""Values worked out once for each distinct word of a file: addresses, numbers, domains, browsers.
+
+Each lookup is a temporary table door_KIND with `raw` and what comes of it; the door joins it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tieback.store import DuckDB
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+KINDS = ("email", "phone", "domain", "user_agent")
+NOTHING = "('n/a', 'na', 'none', 'null', 'unknown', 'undefined', '-', '--', '.', '0', 'not provided')"
+_ADDRESS = r"[^@\s<>()\",;:]+@[^@\s<>()\",;:.]+(\.[^@\s<>()\",;:.]+)+"
+_BOT = (
+    r"bot\b|bot[/;_-]|crawl|spider|slurp|headless|phantomjs|lighthouse|pingdom"
+    r"|uptime|monitor|scrap|preview|facebookexternalhit|python-requests|curl/|wget/|java/|go-http-client|okhttp"
+)
+_SHAPE: dict[str, dict[str, str]] = {
+    "email": {"raw": "VARCHAR", "normal": "VARCHAR", "hash": "VARCHAR", "domain": "VARCHAR"},
+    "phone": {"raw": "VARCHAR", "normal": "VARCHAR", "hash": "VARCHAR"},
+    "domain": {"raw": "VARCHAR", "normal": "VARCHAR"},
+    "user_agent": {"raw": "VARCHAR", "reason": "VARCHAR", "device": "VARCHAR"},
+}
+
+
+def fill(store: DuckDB, words: dict[str, list[str]], salt: str, region: str) -> None:
+    """Make the tables door_KIND for each kind in `words`, whose value is a list of SELECTs of one column of raw text.
+
+    salt: mixed into the hashes. region: ISO 3166 code of the country in which a number without country code is dialled.
+    """
+    store.execute("SET VARIABLE tieback_salt = ?", [salt])
+    for kind, selects in words.items():
+        raw = " UNION ".join(f"SELECT * FROM ({each})" for each in selects)
+        store.execute(
+            f"CREATE OR REPLACE TEMP TABLE door_words AS SELECT raw FROM ({raw}) words(raw) WHERE raw IS NOT NULL"
+        )
+        shape = ", ".join(f"{name} {type_}" for name, type_ in _SHAPE[kind].items())
+        store.execute(f"CREATE OR REPLACE TEMP TABLE door_{kind} ({shape})")
+        {"email": _emails, "phone": _phones, "domain": _domains, "user_agent": _agents}[kind](store, region)
+        store.execute("DROP TABLE door_words")
+
+
+def hashed(normal: str) -> str:
+    """SQL of the salted hash of SQL text `normal`."""
+    return f"sha256(getvariable('tieback_salt') || {normal})"
+
+
+def to_vault(store: DuckDB, kinds: tuple[str, ...]) -> None:
+    """Keep the raw values behind the hashes of the last fill in the vault, each once."""
+    for kind in kinds:
+        store.execute(
+            f"INSERT INTO vault SELECT DISTINCT '{kind}', hash, normal FROM door_{kind} found WHERE hash IS NOT NULL "
+            f"AND NOT EXISTS (SELECT 1 FROM vault WHERE id_kind = '{kind}' AND id_hash = found.hash)"
+        )
+
+
+def _emails(store: DuckDB, region: str) -> None:
+    bare = "CASE WHEN contains(raw, '<') THEN regexp_extract(raw, '<([^<>]+)>', 1) ELSE raw END"
+    store.execute(
+        "CREATE OR REPLACE TEMP TABLE door_addresses AS "
+        "SELECT raw, CASE WHEN regexp_full_match(low, ?) THEN low END AS normal "
+        f"FROM (SELECT raw, lower(trim(regexp_replace({bare}, '^mailto:', '', 'i'))) AS low FROM door_words)",
+        [_ADDRESS],
+    )
+    hosts = store.query("SELECT DISTINCT split_part(normal, '@', 2) FROM door_addresses WHERE normal IS NOT NULL")
+    _register(store, [str(host) for host in hosts.column(0).to_pylist()], registrable_domain)
+    store.execute(
+        f"INSERT INTO door_email SELECT a.raw, normal, {hashed('normal')}, d.value "
+        "FROM door_addresses a LEFT JOIN door_found d ON d.word = split_part(normal, '@', 2)"
+    )
+    store.execute("DROP TABLE door_addresses")
+
+
+def _phones(store: DuckDB, region: str) -> None:
+    words = [str(word) for word in store.query("SELECT raw FROM door_words").column(0).to_pylist()]
+    _register(store, words, lambda word: e164(word, region))
+    store.execute(f"INSERT INTO door_phone SELECT word, value, {hashed('value')} FROM door_found")
+
+
+def _domains(store: DuckDB, region: str) -> None:
+    words = [str(word) for word in store.query("SELECT raw FROM door_words").column(0).to_pylist()]
+    _register(store, words, registrable_domain)
+    store.execute("INSERT INTO door_domain SELECT word, value FROM door_found")
+
+
+def _agents(store: DuckDB, region: str) -> None:
+    store.execute(
+        "INSERT INTO door_user_agent SELECT raw, CASE WHEN regexp_matches(low, ?) THEN 'user agent of a robot' END, "
+        "CASE WHEN regexp_matches(low, 'ipad|tablet|android(?:[^m]|m[^o])*$') THEN 'tablet' "
+        "WHEN regexp_matches(low, 'mobi|iphone') THEN 'mobile' ELSE 'desktop' END "
+        "FROM (SELECT raw, lower(raw) AS low FROM door_words)",
+        [_BOT],
+    )
+
+
+def _register(store: DuckDB, words: list[str], answer: object) -> None:
+    """Make door_found(word, value) from Python's answer to each word."""
+    assert callable(answer)
+    found = pa.table(
+        {"word": pa.array(words, pa.string()), "value": pa.array([answer(word) for word in words], pa.string())}
+    )
+    store.door.register("door_answers", found)
+    store.execute("CREATE OR REPLACE TEMP TABLE door_found AS SELECT * FROM door_answers")
+    store.door.unregister("door_answers")
+
+
+def registrable_domain(host: str) -> str | None:
+    """The domain that somebody registered: acme.co.uk for https://www.acme.co.uk/x. None where there is none."""
+    bare = host.strip().lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
+    found = _suffixes().privatesuffix(bare)
+    return str(found) if found else None
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
+
+
+def e164(number: str, region: str) -> str | None:
+    """`number` with its country code, as +4930123456; None when no such number is possible."""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))

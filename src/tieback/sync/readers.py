@@ -1,0 +1,205 @@
+"""Files as relations of text: CSV, TSV, JSON lines and Parquet, plain or gzip, whatever their names say."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tieback.errors import InputError
+from tieback.store import DuckDB
+from tieback.sync.encodings import Opening, as_utf8, opening
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
+_DELIMITERS = ",;\t|"
+_LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as text columns c0, c1 … under its own column names.
+
+    scan: a FROM clause with those columns; broken rows are left out.
+    counted: the same for counting, numbered: the same with `row_number`, in file order, from 1. Of both, broken rows
+    go to the temporary table door_rejects, if the format knows of any.
+    line: SQL of the row as it stood, for JSON lines; empty where the row is its cells.
+    header_rows: rows before the first one of data, as a spreadsheet counts.
+    flaw, flaw_reason: SQL that is true for a row broken as a whole, and what to say of it.
+    """
+
+    file: str
+    size: int
+    columns: tuple[str, ...]
+    scan: str
+    counted: str
+    numbered: str
+    header_rows: int = 0
+    line: str = ""
+    flaw: str = ""
+    flaw_reason: str = ""
+    notices: tuple[str, ...] = ()
+
+    def json_cell(self, index: int) -> str:
+        """SQL of a cell as JSON: nested values of JSON lines stay nested."""
+        return f"json_extract({self.line}, {sql_text(json_path(self.columns[index]))})" if self.line else f"c{index}"
+
+    @property
+    def row_json(self) -> str:
+        """SQL of the whole row as a JSON object by the file's own column names."""
+        if self.line:
+            return f"CASE WHEN {self.flaw} THEN json_object('_line', {self.line})::VARCHAR ELSE {self.line} END"
+        cells = ", ".join(f"{sql_text(name)}, c{index}" for index, name in enumerate(self.columns))
+        return f"json_object({cells})::VARCHAR"
+
+
+@contextmanager
+def opened(store: DuckDB, path: Path, *, format: str = "", delimiter: str = "", encoding: str = "") -> Iterator[Source]:
+    """`path` as a Source, for as long as the block lasts.
+
+    format: one of FORMATS when the content does not show it; delimiter, encoding: likewise.
+    Raises InputError when the file is missing, a folder, unreadable, empty, binary or of an unknown kind.
+    """
+    start = opening(path)
+    if start.is_parquet or format == "parquet":
+        yield _parquet(store, path)
+        return
+    with as_utf8(path, start, encoding) as plain:
+        yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
+
+
+def _text(
+    store: DuckDB, readable: Path, path: Path, start: Opening, sample: str, format: str, delimiter: str
+) -> Source:
+    packed = "gzip" if start.is_gzip and readable == path else "none"
+    first = sample.lstrip()
+    if not first:
+        raise InputError(f"{path.name} is empty. Export it again, with its header.")
+    kind = format or _sniffed_format(path, first)
+    if kind == "jsonl":
+        return _json_lines(store, readable, path, packed)
+    return _csv(readable, path, packed, sample, delimiter or ("\t" if kind == "tsv" else ""))
+
+
+def _sniffed_format(path: Path, first: str) -> str:
+    if first.startswith("["):
+        raise InputError(
+            f"{path.name} holds one JSON array. Write it as JSON lines, one object a line "
+            f"(`jq -c '.[]' {path.name} > rows.jsonl`), and import that."
+        )
+    if first.startswith("{"):
+        return "jsonl"
+    if first.lower().startswith(("<!doctype", "<html", "<?xml")):
+        raise InputError(f"{path.name} is a web page or XML, not a table. Export it as CSV and import that.")
+    return "csv"
+
+
+def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -> Source:
+    delimiter = delimiter or _sniffed_delimiter(sample)
+    header = next(csv.reader(io.StringIO(sample), delimiter=delimiter), [])
+    columns = tuple(name.strip() for name in header)
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"{path.name} has more than one column named {', '.join(map(repr, repeated))}. "
+            "Rename all but one in the header and import it again."
+        )
+    columns = tuple(name or f"column {number}" for number, name in enumerate(columns, 1))
+    types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
+    options = (
+        f"{sql_text(str(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
+        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}"
+    )
+    rejects = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
+    return Source(
+        file=path.name,
+        size=path.stat().st_size,
+        columns=columns,
+        scan=f"read_csv({options}, ignore_errors=true)",
+        counted=f"read_csv({options}, {rejects})",
+        numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {rejects}))",
+        header_rows=1,
+    )
+
+
+def _sniffed_delimiter(sample: str) -> str:
+    """The delimiter that the header uses most outside quotes; a comma when it uses none."""
+    bare = "".join(sample.partition("\n")[0].split('"')[::2])
+    return max(_DELIMITERS, key=lambda sign: (bare.count(sign), -_DELIMITERS.index(sign)))
+
+
+def _json_lines(store: DuckDB, readable: Path, path: Path, packed: str) -> Source:
+    lines = (
+        f"read_csv({sql_text(str(readable))}, auto_detect=false, header=false, delim=chr(1), quote='', escape='', "
+        f"columns={{'line': 'VARCHAR'}}, max_line_size={_LONGEST_LINE}, buffer_size={4 * _LONGEST_LINE}, "
+        f"compression={sql_text(packed)}, ignore_errors=true)"
+    )
+    return json_source(store, path.name, path.stat().st_size, f"SELECT line FROM {lines}")
+
+
+def json_source(store: DuckDB, file: str, size: int, lines: str, numbered: str = "") -> Source:
+    """JSON objects as a Source. `lines`: a SELECT of `line`; `numbered`: of `row_number, line`, if known."""
+    keys = (
+        "SELECT DISTINCT unnest(keys) FROM ("
+        f"SELECT DISTINCT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys FROM ({lines})) ORDER BY 1"
+    )
+    columns = tuple(str(row[0]) for row in store.execute(keys).fetchall())
+    paths = ", ".join(sql_text(json_path(name)) for name in columns) or "'$'"
+    cells = "".join(f", cells[{index + 1}] AS c{index}" for index in range(len(columns)))
+    flaw = "(CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END)"
+    read = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cells"
+    counted = numbered or f"SELECT row_number() OVER () AS row_number, line FROM ({lines})"
+    scan = f"(SELECT line{cells} FROM (SELECT line, {read} FROM ({lines}) WHERE line IS NOT NULL))"
+    return Source(
+        file=file,
+        size=size,
+        columns=columns,
+        scan=scan,
+        counted=scan,
+        numbered=f"(SELECT row_number, line{cells} FROM "
+        f"(SELECT row_number, line, {read} FROM ({counted}) WHERE line IS NOT NULL))",
+        line="line",
+        flaw=flaw,
+        flaw_reason="it is not a JSON object",
+    )
+
+
+def _parquet(store: DuckDB, path: Path) -> Source:
+    table = f"read_parquet({sql_text(str(path))})"
+    try:
+        described = store.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
+    except Exception as error:
+        raise InputError(
+            f"{path.name} is not a readable Parquet file ({str(error).splitlines()[0]}). Write it again."
+        ) from error
+    cells = []
+    for index, (name, kind, *_) in enumerate(described):
+        cell = sql_name(name)
+        nested = any(sign in kind for sign in ("STRUCT", "MAP", "[", "UNION"))
+        cells.append(f"{f'to_json({cell})' if nested else cell}::VARCHAR AS c{index}")
+    chosen = f"SELECT {', '.join(cells)} FROM {table}"
+    return Source(
+        file=path.name,
+        size=path.stat().st_size,
+        columns=tuple(str(row[0]) for row in described),
+        scan=f"({chosen})",
+        counted=f"({chosen})",
+        numbered=f"(SELECT row_number() OVER () AS row_number, * FROM ({chosen}))",
+    )
+
+
+def json_path(name: str) -> str:
+    """The JSON path of a key, whatever signs it holds."""
+    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def sql_text(value: str) -> str:
+    """`value` as a SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def sql_name(value: str) -> str:
+    """`value` as a SQL identifier."""
+    return '"' + value.replace('"', '""') + '"'

@@ -1,0 +1,52 @@
+"""The vault of raw e-mail addresses and phone numbers, and how to be rid of them for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieback.errors import WorkspaceError
+from tieback.store import DuckDB
+from tieback.sync.quarantine import WIPED
+from tieback.sync.readers import sql_name, sql_text
+
+
+@dataclass(frozen=True)
+class Wiped:
+    """How many raw values left the vault, and how many entries of the quarantine were emptied."""
+
+    values: int
+    refused: int
+
+
+def wipe(path: Path, memory: str) -> Wiped:
+    """Delete every raw value from the warehouse at `path`, and write its file anew so that no trace stays in it.
+
+    Refused rows hold what their file held, so they are emptied too: file, row, column and reason stay, the row's
+    content and the words quoted in the reason go. Facts keep their hashes and lose nothing.
+    Raises WorkspaceError when there is no room for the new file; the values are deleted even then.
+    """
+    with DuckDB(path, memory=memory) as store:
+        with store.transaction():
+            values = int(store.execute("DELETE FROM vault").fetchall()[0][0])
+            refused = store.execute(
+                f"UPDATE quarantine SET raw = '{WIPED}', "
+                f"reason = regexp_replace(reason, '^\".*\" ', 'it ', 's') WHERE raw <> '{WIPED}'"
+            )
+            emptied = int(refused.fetchall()[0][0])
+        fresh = path.with_name(path.name + ".fresh")
+        fresh.unlink(missing_ok=True)
+        try:
+            _copy(store, path, fresh)
+        except WorkspaceError:
+            fresh.unlink(missing_ok=True)
+            raise
+    fresh.replace(path)
+    return Wiped(values, emptied)
+
+
+def _copy(store: DuckDB, path: Path, fresh: Path) -> None:
+    held = str(store.execute("SELECT current_database()").fetchall()[0][0])
+    store.execute(f"ATTACH {sql_text(str(fresh))} AS fresh")
+    store.execute(f"COPY FROM DATABASE {sql_name(held)} TO fresh")
+    store.execute("DETACH fresh")

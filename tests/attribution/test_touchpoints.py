@@ -1,0 +1,170 @@
+"""Touchpoints: channel and payment of each touch, and why some are set aside."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import ibis
+import pytest
+
+from tests.facts import warehouse
+from tieback.attribution import sessions, touchpoints
+from tieback.config import Exclude, Settings, Touches
+from tieback.schema import FACTS, TABLES
+from tieback.schema.ddl import DIALECTS
+from tieback.schema.opinions import PEOPLE
+from tieback.schema.relations import relation, relations
+from tieback.store.compiler import compiled
+
+NOON = datetime(2026, 3, 1, 12)
+EVENTS = relations(FACTS).events
+TOUCHPOINTS = TABLES["touchpoints"]
+
+
+def event(event_id: str, kind: str, seconds: float = 0, **columns: Any) -> dict[str, Any]:
+    """An event of the browser b1; pages have an address."""
+    given = {"anonymous_id": "b1", "url": "https://acme.com/" if kind in ("page", "form") else None}
+    return {"event_id": event_id, "kind": kind, "occurred_at": NOON + timedelta(seconds=seconds), **given, **columns}
+
+
+def found(events: list[dict[str, Any]], settings: Settings | None = None) -> list[dict[str, Any]]:
+    """The touchpoints of `events`, by touch_id, as a run builds them; every browser is a person."""
+    chosen = settings or Settings()
+    browsers = sorted({each["anonymous_id"] for each in events})
+    people = [{"id_kind": "anonymous", "id_value": value, "person_id": f"anonymous:{value}"} for value in browsers]
+    with warehouse(events=events, people=people) as store:
+        candidates = store.scratch("sessions", sessions(EVENTS, relation(PEOPLE), chosen))
+        store.save(TOUCHPOINTS, touchpoints(candidates, chosen))
+        return store.rows("SELECT * FROM touchpoints ORDER BY touch_id")
+
+
+def test_a_touch_shows_what_it_is() -> None:
+    """Channel, rule and its version, effective source and medium, campaign as tagged, day in the workspace's zone."""
+    tags = {
+        "utm_source": "Google",
+        "utm_medium": "CPC",
+        "utm_campaign": "Spring Sale",
+        "utm_content": "C",
+        "utm_term": "Shoes",
+    }
+    late = {"occurred_at": datetime(2026, 3, 1, 23, 30), "ad": "A1", "keyword": "K", "landing_page": "/p"}
+    (row,) = found([event("1", "page", **tags, **late)], Settings(time_zone="Europe/Berlin"))
+    assert row == {
+        "touch_id": "1",
+        "person_id": "anonymous:b1",
+        "account_id": None,
+        "occurred_at": datetime(2026, 3, 1, 23, 30),
+        "touch_date": date(2026, 3, 2),
+        "kind": "visit",
+        "channel": "Paid Search",
+        "channel_rule": "Paid Search",
+        "source": "google",
+        "medium": "cpc",
+        "campaign": "Spring Sale",
+        "content": "C",
+        "term": "Shoes",
+        "ad": "A1",
+        "keyword": "K",
+        "landing_page": "/p",
+        "is_paid": True,
+        "excluded_reason": None,
+        "rules_version": "2026-11",
+    }
+
+
+def reasons(events: list[dict[str, Any]], settings: Settings | None = None) -> dict[str, str | None]:
+    """Why each touch is set aside, if it is."""
+    return {row["touch_id"]: row["excluded_reason"] for row in found(events, settings)}
+
+
+LED = "the visit it led to is counted"
+
+
+def test_a_click_is_set_aside_for_the_visit_that_it_led_to() -> None:
+    """By the same click id at any time; by the same campaign within half an hour; for that person alone."""
+    click_id = {"click_id_kind": "gclid", "click_id": "x"}
+    spring = {"utm_campaign": "Spring"}
+    assert reasons(
+        [
+            event("click id", "ad_click", **click_id),
+            event("click id: visit", "page", 5000, **click_id),
+            event("in time", "email_click", **spring, anonymous_id="b2"),
+            event("in time: visit", "page", 1800, utm_campaign="spring", anonymous_id="b2"),
+            event("late", "ad_click", **spring, anonymous_id="b3"),
+            event("late: visit", "page", 1801, **spring, anonymous_id="b3"),
+            event("before", "ad_click", 10, **spring, anonymous_id="b4"),
+            event("before: visit", "page", 0, **spring, anonymous_id="b4"),
+            event("another campaign", "ad_click", utm_campaign="fall", anonymous_id="b5"),
+            event("another campaign: visit", "page", 5, **spring, anonymous_id="b5"),
+            event("nothing known", "ad_click", anonymous_id="b6"),
+            event("nothing known: visit", "page", 5, anonymous_id="b6"),
+            event("of a bot", "ad_click", **spring, anonymous_id="b7"),
+            event("of a bot: visit", "page", 5, **spring, anonymous_id="b7", bot_reason="spider"),
+            event("another person", "ad_click", **spring, anonymous_id="b8"),
+            event("two visits", "ad_click", **spring, anonymous_id="b9"),
+            event("two visits: a", "page", 5, **spring, anonymous_id="b9"),
+            event("two visits: b", "page", 9, **spring | {"utm_term": "t"}, anonymous_id="b9"),
+        ]
+    ) == {
+        "click id": LED,
+        "in time": LED,
+        "two visits": LED,
+        "of a bot: visit": "bot: spider",
+        **dict.fromkeys(["late", "before", "another campaign", "nothing known", "of a bot", "another person"]),
+        **dict.fromkeys(
+            f"{name}: visit" for name in ("click id", "in time", "late", "before", "another campaign", "nothing known")
+        ),
+        **dict.fromkeys(["two visits: a", "two visits: b"]),
+    }
+
+
+def test_bots_and_staff_are_kept_with_their_reason() -> None:
+    """And counted again when [exclude] says so."""
+    events = [
+        event("bot", "page", bot_reason="headless"),
+        event("staff", "page", anonymous_id="kiosk"),
+        event("visitor", "page", anonymous_id="b2"),
+    ]
+    assert reasons(events, Settings(exclude=Exclude(anonymous_ids=("kiosk",)))) == {
+        "bot": "bot: headless",
+        "staff": "internal traffic",
+        "visitor": None,
+    }
+    assert reasons(events, Settings(exclude=Exclude(bots=False))) == {"bot": None, "staff": None, "visitor": None}
+
+
+def test_a_payment_return_neither_splits_nor_steals() -> None:
+    """Ad click, an hour at the bank, thank-you page: one touch, paid search."""
+    rows = found(
+        [
+            event("1", "page", click_id_kind="gclid", click_id="x"),
+            event("2", "page", 60),
+            event("3", "page", 3700, referrer_domain="checkout.stripe.com", url="https://acme.com/thanks"),
+        ]
+    )
+    assert [(row["touch_id"], row["channel"]) for row in rows] == [("1", "Paid Search")]
+
+
+def test_a_later_campaign_does_not_rewrite_an_earlier_touch() -> None:
+    """Each touch keeps the tags it came with."""
+    events = [
+        event("1", "page", utm_source="facebook", utm_medium="cpc"),
+        event("2", "page", 60, utm_source="news", utm_medium="email"),
+    ]
+    assert [row["channel"] for row in found(events)] == ["Paid Social", "Email"]
+    assert found(events)[0] == found(events[:1])[0]
+
+
+def test_kinds_of_the_users_own_are_unassigned_until_a_rule_knows_them() -> None:
+    """What is not known is Unassigned, never Direct."""
+    touches = Touches(kinds=("podcast",))
+    assert [row["channel"] for row in found([event("1", "podcast")], Settings(touches=touches))] == ["Unassigned"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_touchpoints_compile_for_every_dialect(dialect: str) -> None:
+    """One expression, seven warehouses."""
+    candidates = ibis.table(sessions(EVENTS, relation(PEOPLE), Settings()).schema(), name="sessions")
+    settings = Settings(time_zone="America/New_York")
+    assert LED in compiled(touchpoints(candidates, settings), dialect)

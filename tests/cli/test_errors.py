@@ -1,0 +1,177 @@
+"""Whatever the user gets wrong ends in one clear sentence and the documented exit code, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import tieback.cli
+from tieback.config import SALT_NAME
+from tieback.store import DuckDB
+
+EVENTS = "event_id,occurred_at,kind,anonymous_id,url\ne1,2026-01-01T10:00:00Z,page,a,https://x.example/\n"
+DEALS = "deal_id,stage,amount,currency,changed_at\nd1,won,100,USD,2026-01-02\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workspace with an events file beside it, nothing imported."""
+    (tmp_path / "tieback.toml").write_text('name = "try"\n')
+    (tmp_path / "events.csv").write_text(EVENTS)
+    (tmp_path / "deals.csv").write_text(DEALS)
+    return tmp_path
+
+
+def ended(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of the command line called with `arguments`, in this process."""
+    monkeypatch.setattr(sys, "argv", ["tieback", *map(str, arguments)])
+    try:
+        tieback.cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+WRONG = [
+    (["-w", "nowhere", "run"], 5, "There is no tieback.toml in nowhere"),
+    (["-w", "nowhere", "report"], 5, "tieback init"),
+    (["-w", "nowhere", "doctor"], 5, "tieback init"),
+    (["-w", "nowhere", "explain", "d1"], 5, "tieback init"),
+    (["-w", "nowhere", "reconcile"], 5, "tieback init"),
+    (["-w", "nowhere", "import", "events", "x.csv"], 5, "tieback init"),
+    (["-w", "nowhere", "quarantine", "list"], 5, "tieback init"),
+    (["-w", ".", "run"], 5, "There are no facts yet"),
+    (["-w", ".", "report"], 5, "tieback import"),
+    (["-w", ".", "reconcile"], 5, "tieback import"),
+    (["-w", ".", "import", "event", "events.csv"], 2, "Did you mean 'events'?"),
+    (["-w", ".", "import", "events", "gone.csv"], 4, "gone.csv"),
+    (["-w", ".", "import", "events", "."], 4, "folder"),
+    (["-w", ".", "import", "deals", "events.csv"], 4, "deal_id"),
+    (["-w", ".", "import", "events", "events.csv", "--map", "gone.toml"], 4, "gone.toml"),
+    (["reprot"], 2, "Did you mean 'report'?"),
+    (["schema", "deal"], 2, "Did you mean 'deals'?"),
+    (["sql", "credit"], 2, "Did you mean 'credits'?"),
+    (["sql", "credits", "--dialect", "postgresql"], 2, "Did you mean 'postgres'?"),
+    (["models", "liner"], 2, "Did you mean 'linear'?"),
+    (["init", ".", "--currency", "euro"], 3, "ISO 4217"),
+    (["report", "--nonsense"], 2, "--nonsense"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), WRONG, ids=[" ".join(call) for call, _, _ in WRONG])
+def test_a_wrong_call_says_what_to_do(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    """One sentence with the place and the remedy, no traceback, nothing on stdout."""
+    monkeypatch.chdir(folder)
+    assert ended(*arguments, monkeypatch=monkeypatch) == code
+    told = capsys.readouterr()
+    assert words in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("curency = 'EUR'", "Did you mean 'currency'?"),
+        ("currency = 'EURO'", "ISO 4217"),
+        ("name = ", "not valid TOML"),
+        ("[models.linaer]", "linear"),
+        ("[models.time_decay]\nhalf_life = -1", "half_life"),
+        ("[models.position_based]\nfirst = 0.9\nlast = 0.9", "position_based"),
+        ("[conversions.x]\nsource = 'deals'\nstage = 'wonn'", "unknown"),
+        ("[[channels]]\nchannel = 'X'\nsource = '('", "regular expression"),
+        ("time_zone = 'Mars/Base'", "IANA"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    """A typo in tieback.toml stops every command that needs it with code 3, before anything is touched."""
+    monkeypatch.chdir(folder)
+    assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
+    (folder / "tieback.toml").write_text(text)
+    capsys.readouterr()
+    assert ended("run", monkeypatch=monkeypatch) == 3
+    told = capsys.readouterr()
+    assert words in told.err
+    assert "Traceback" not in told.err
+    with DuckDB(folder / "warehouse.duckdb") as store:
+        assert store.rows("SELECT count(*) AS n FROM events") == [{"n": 1}]
+        assert store.rows("SELECT count(*) AS n FROM runs") == [{"n": 0}]
+
+
+def test_a_locked_workspace_says_who_holds_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While another process writes, every command says so and changes nothing."""
+    monkeypatch.chdir(folder)
+    hold = (
+        "import time; from pathlib import Path; from tieback.store import DuckDB; "
+        "store = DuckDB(Path('warehouse.duckdb')); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, cwd=folder) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        for arguments in (["import", "events", "events.csv"], ["run"], ["report"], ["doctor"], ["quarantine", "list"]):
+            assert ended(*arguments, monkeypatch=monkeypatch) == 5, arguments
+            assert f"in use by process {holder.pid}" in capsys.readouterr().err
+        holder.kill()
+
+
+def test_a_missing_rate_names_the_day(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Revenue in another currency without a rate stops the run with the day and what to import; the last run stays."""
+    monkeypatch.chdir(folder)
+    (folder / "tieback.toml").write_text('currency = "EUR"\n')
+    assert ended("import", "deals", "deals.csv", monkeypatch=monkeypatch) == 0
+    assert ended("run", monkeypatch=monkeypatch) == 4
+    assert "no exchange rate from USD to EUR for 2026-01-02" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_run_leaves_the_workspace_at_its_last_run(folder: Path) -> None:
+    """Interrupted anywhere, a run ends with code 130, and the same command then finishes."""
+    call = [sys.executable, "-m", "tieback"]
+    subprocess.run([*call, "import", "events", "events.csv"], cwd=folder, check=True, capture_output=True)
+    for pause in (0.6, 1.8):
+        # A suite that runs in the background may itself ignore Ctrl-C, and would hand that on.
+        hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        run = subprocess.Popen([*call, "run"], cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
+        time.sleep(pause)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+        assert run.returncode == 130, told
+        assert "Interrupted" in told
+        assert "Traceback" not in told
+    finished = subprocess.run([*call, "run"], cwd=folder, capture_output=True, text=True, check=True)
+    assert "Done." in finished.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    """`tieback schema events | head -1` ends quietly."""
+    piped = f"{sys.executable} -m tieback schema events | head -1"
+    ended_well = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", piped], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended_well.returncode in (0, 141)
+    assert "Traceback" not in ended_well.stderr
+
+
+def test_secrets_are_for_their_owner_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The salt that guards the hashes is made readable to nobody else."""
+    monkeypatch.chdir(folder)
+    assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
+    assert oct((folder / SALT_NAME).stat().st_mode & 0o777) == "0o600"

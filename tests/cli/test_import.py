@@ -1,0 +1,117 @@
+"""`tieback import`: what it says, how it ends, and that nothing is lost or half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tieback.cli import group
+from tieback.errors import TiebackError
+from tieback.store import DuckDB
+
+GOOD = "deal_id,stage,amount,changed_at\n1,won,5,2025-01-01\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workspace and a file of deals."""
+    (tmp_path / "tieback.toml").write_text('name = "test"\n')
+    (tmp_path / "deals.csv").write_text(GOOD)
+    return tmp_path
+
+
+def called(folder: Path, *words: str) -> Result:
+    """What came of a command in `folder`."""
+    return CliRunner().invoke(group, ["-w", str(folder), *words])
+
+
+def test_it_says_what_came_of_the_file_and_what_comes_next(folder: Path) -> None:
+    """Read, new, held and refused on stderr, nothing on stdout; a second time everything is held."""
+    first = called(folder, "import", "deals", str(folder / "deals.csv"))
+    assert (first.exit_code, first.stdout) == (0, "")
+    assert "1 rows read; 1 facts new, 0 already held; 0 rows refused" in first.stderr
+    assert "tieback run" in first.stderr
+    again = called(folder, "import", "deals", str(folder / "deals.csv"), "--format", "json")
+    assert json.loads(again.stdout)[0] | {"delivery_id": ""} == {
+        "delivery_id": "",
+        "file": "deals.csv",
+        "rows_read": 1,
+        "facts_added": 0,
+        "facts_known": 1,
+        "facts_replaced": 0,
+        "rows_refused": 0,
+    }
+
+
+def test_a_dry_run_shows_facts_and_problems_and_makes_no_warehouse(folder: Path) -> None:
+    """Data on stdout, and nothing changed, not even the warehouse file made."""
+    (folder / "deals.csv").write_text(GOOD + "2,won,5x,2025-01-01\n")
+    shown = called(folder, "import", "deals", str(folder / "deals.csv"), "--dry-run", "--format", "json")
+    told = json.loads(shown.stdout)[0]
+    assert told["facts"]["deals"][0]["deal_id"] == "1"
+    assert told["problems"][0]["reason"] == '"5x" is not a number'
+    assert not (folder / "warehouse.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("deal", "deals.csv"), 2, "Did you mean 'deals'"),
+        (("journeys", "deals.csv"), 2, "worked out by `tieback run`"),
+        (("deals", "none.csv"), 4, "There is no file"),
+        (("deals", "."), 4, "is a folder"),
+        (("deals", "deals.csv", "none.csv"), 4, "There is no file"),
+        (("deals", "deals.csv", "--map", "none.toml"), 4, "cannot be read"),
+        (("deals", "deals.csv", "--map", "wrong.toml"), 3, "Did you mean 'columns'"),
+        (("orders", "deals.csv"), 4, "has no order_id, kind, occurred_at"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence_and_changes_nothing(
+    folder: Path, words: tuple[str, ...], code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code is the documented one, and no fact has gone in."""
+    monkeypatch.chdir(folder)
+    (folder / "wrong.toml").write_text("[column]\n")
+    result = called(folder, "import", *words)
+    assert isinstance(result.exception, TiebackError)
+    assert result.exception.exit_code == code
+    assert said in str(result.exception)
+    if (folder / "warehouse.duckdb").exists():
+        with DuckDB(folder / "warehouse.duckdb") as store:
+            assert store.rows("FROM deals") == []
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_and_the_next_import_works(folder: Path) -> None:
+    """A file is in whole or not at all; the workspace opens afterwards."""
+    rows = "".join(f"{number},won,5,2025-01-01\n" for number in range(2, 300_000))
+    (folder / "many.csv").write_text(GOOD + rows * 2)
+    call = [sys.executable, "-m", "tieback", "-w", str(folder), "import", "deals", str(folder / "many.csv")]
+    with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
+        while not (folder / "warehouse.duckdb").exists() and running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        os.kill(running.pid, signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    with DuckDB(folder / "warehouse.duckdb") as store:
+        deliveries = store.rows("FROM deliveries")
+        assert store.rows("SELECT count(*) AS deals FROM deals")[0]["deals"] == (299_999 if deliveries else 0)
+    assert running.returncode == 0 if deliveries else running.returncode == 130
+    assert "Traceback" not in told
+    assert called(folder, "import", "deals", str(folder / "deals.csv")).exit_code == 0
+
+
+def test_a_workspace_in_use_is_told(folder: Path) -> None:
+    """A second process is told who holds the workspace, and nothing is changed."""
+    call = [sys.executable, "-m", "tieback", "-w", str(folder), "import", "deals", str(folder / "deals.csv")]
+    with DuckDB(folder / "warehouse.duckdb"):
+        ended = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ended.returncode == 5
+    assert "in use by process" in ended.stderr

@@ -1,0 +1,202 @@
+"""The laws of the house, over random worlds."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.facts import put
+from tests.laws.worlds import SETTINGS, START, World, opinions, run, worlds
+from tieback.cli.explain import explained
+from tieback.pipeline import refresh
+from tieback.store import DuckDB
+
+# A run of the whole pipeline takes seconds: few worlds here, as many as you like with LAW_EXAMPLES=200 (`make laws`).
+law = settings(
+    max_examples=int(os.environ.get("LAW_EXAMPLES", "6")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@given(world=worlds())
+@law
+def test_credit_and_unattributed_are_revenue_to_the_cent(world: World) -> None:
+    """Law 1: per conversion and model the cents sum to its value and the shares to 1; roll-ups agree at every level."""
+    with run(world) as store:
+        wrong = store.rows(
+            """
+            SELECT c.conversion_id, m.model, c.value_minor, sum(k.value_minor) AS credited, sum(k.share) AS share
+            FROM conversions c
+            CROSS JOIN (SELECT DISTINCT model FROM credits) m
+            LEFT JOIN credits k ON k.conversion_id = c.conversion_id AND k.model = m.model
+            WHERE c.excluded_reason IS NULL
+            GROUP BY ALL
+            HAVING credited IS DISTINCT FROM c.value_minor OR abs(share - 1) > 1e-9 OR share IS NULL
+            """
+        )
+        assert wrong == []
+        revenue = store.rows(
+            "SELECT coalesce(sum(value_minor), 0) AS n FROM conversions WHERE is_revenue AND excluded_reason IS NULL"
+        )[0]["n"]
+        for level in ("model", "model, channel", "model, channel, source, medium, campaign", "model, date"):
+            totals = store.rows(
+                f"""
+                SELECT model, sum(revenue) AS revenue FROM (
+                  SELECT {level}, sum(revenue_minor) AS revenue FROM performance
+                  WHERE basis = 'conversion' GROUP BY {level}
+                ) GROUP BY model
+                """
+            )
+            assert all(row["revenue"] == revenue for row in totals), level
+            assert totals or revenue == 0
+
+
+@given(world=worlds())
+@law
+def test_no_touch_after_its_conversion_is_credited(world: World) -> None:
+    """Law 2: every credited touch is at or before the conversion whose journey earns the credit."""
+    with run(world) as store:
+        late = store.rows(
+            """
+            SELECT k.* FROM credits k
+            JOIN conversions c ON c.conversion_id = k.conversion_id
+            JOIN conversions own ON own.conversion_id = c.journey_id
+            JOIN touchpoints t ON t.touch_id = k.touch_id
+            WHERE t.occurred_at > own.occurred_at OR t.excluded_reason IS NOT NULL
+            """
+        )
+        assert late == []
+
+
+@given(world=worlds(), person=st.integers(0, 3), tagged=st.booleans())
+@law
+def test_a_later_visit_never_changes_earlier_credit(world: World, person: int, tagged: bool) -> None:
+    """Law 2: a visit after everything else leaves all credit as it was."""
+    last = START + timedelta(days=200)
+    tags = (
+        {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "late"}
+        if tagged
+        else {"url": "https://acme.example/"}
+    )
+    visit = {"event_id": "late", "occurred_at": last, "kind": "page", "anonymous_id": f"a{person}", **tags}
+    with run(world) as store:
+        before = opinions(store)["credits"]
+        put(store, "events", [{**visit, "received_at": "2026-02-01"}])
+        refresh(store, SETTINGS)
+        assert opinions(store)["credits"] == before
+
+
+@given(world=worlds(), seed=st.integers(0, 1000))
+@law
+def test_the_order_of_facts_does_not_matter(world: World, seed: int) -> None:
+    """Laws 3 and 6: the same facts in another order give the same tables."""
+    shuffled = World({name: Random(seed).sample(rows, len(rows)) for name, rows in world.tables.items()})
+    with run(world) as one, run(shuffled) as other:
+        assert opinions(one) == opinions(other)
+
+
+@given(world=worlds(), cuts=st.lists(st.floats(0, 1), min_size=1, max_size=2), seed=st.integers(0, 1000))
+@law
+def test_a_run_after_more_imports_equals_a_run_from_scratch(world: World, cuts: list[float], seed: int) -> None:
+    """Law 4: facts that come in several deliveries, with a run after each, end where one delivery ends."""
+    facts = world.rows()
+    rates = [fact for fact in facts if fact[0] == "fx_rates"]
+    others = [fact for fact in facts if fact[0] != "fx_rates"]
+    Random(seed).shuffle(others)
+    bounds = [0, *sorted(int(cut * len(others)) for cut in cuts), len(others)]
+    with run(world) as whole, DuckDB(None) as store:
+        deliveries = [rates, *(others[a:b] for a, b in pairwise(bounds))]
+        for number, delivery in enumerate(deliveries):
+            for name, row in delivery:
+                put(store, name, [{**row, "received_at": START + timedelta(days=300 + number)}])
+            refresh(store, SETTINGS)
+        assert opinions(store) == opinions(whole)
+
+
+def test_nothing_is_rebuilt_when_nothing_has_changed() -> None:
+    """Law 4: a second run does no work, and a new rate of exchange rebuilds only what reads it."""
+    world = World(
+        {"events": [{"event_id": "e", "occurred_at": START, "kind": "page", "anonymous_id": "a", "url": "x"}]}
+    )
+    with run(world) as store:
+        assert [stage.rows for stage in refresh(store, SETTINGS)] == [None] * 7
+        rate = {"rate_date": START.date(), "currency": "USD", "base_currency": "EUR", "rate": 1.0}
+        put(store, "fx_rates", [{**rate, "received_at": "2026-02-01"}])
+        rebuilt = [stage.name for stage in refresh(store, SETTINGS) if stage.rows is not None]
+        assert rebuilt == ["costs", "conversions", "journeys", "credits", "performance"]
+
+
+@given(world=worlds())
+@law
+def test_every_cent_traces_to_a_fact_and_every_touch_left_out_has_a_reason(world: World) -> None:
+    """Law 7: a credited touch is an event that was seen; a touch without credit is explained."""
+    with run(world) as store:
+        orphans = store.rows(
+            "SELECT touch_id FROM credits WHERE touch_id IS NOT NULL AND touch_id NOT IN (SELECT event_id FROM events)"
+        )
+        assert orphans == []
+        for conversion in store.rows("SELECT conversion_id FROM conversions WHERE excluded_reason IS NULL LIMIT 2"):
+            assert_explained(store, conversion["conversion_id"])
+
+
+def assert_explained(store: DuckDB, conversion_id: str) -> None:
+    """Each touch is in, or out with a reason; only what is in has credit; per model it all sums to the value."""
+    told = explained(store, SETTINGS, conversion_id, tuple(SETTINGS.models))
+    for touch in told.touches:
+        assert touch.included == (touch.reason is None)
+        assert touch.included or not touch.credits
+    for model in SETTINGS.models:
+        parts = [touch.credits[model] for touch in told.touches if model in touch.credits]
+        parts += [told.unattributed[model]] if model in told.unattributed else []
+        assert sum(part.value for part in parts) == told.value, model
+        assert abs(sum(part.share for part in parts) - 1) < 1e-9
+
+
+@given(world=worlds(), first=st.integers(0, 40), days=st.integers(0, 30))
+@law
+def test_cost_and_revenue_of_one_ratio_share_the_window(world: World, first: int, days: int) -> None:
+    """Law 9: in any window, cost is the spend of its days and revenue the credit that the basis dates into them."""
+    window = [(START + timedelta(days=first)).date(), (START + timedelta(days=first + days)).date()]
+    with run(world) as store:
+        spent = "SELECT coalesce(sum(cost_minor), 0) AS n FROM {} BETWEEN ? AND ?"
+        told = store.rows(spent.format("performance WHERE date"), window)
+        assert told == store.rows(spent.format("costs WHERE spend_date"), window)
+        for basis, dated in DATED.items():
+            assert revenue_told(store, basis, window) == revenue_dated(store, dated, window), basis
+
+
+DATED = {
+    "conversion": "c.conversion_date BETWEEN ? AND ?",
+    "touch": "coalesce(t.touch_date, c.conversion_date) BETWEEN ? AND ?",
+    "spend": "t.touch_date BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM costs s WHERE s.spend_date = t.touch_date "
+    "AND s.channel = t.channel AND s.campaign = t.campaign)",
+}
+
+
+def revenue_told(store: DuckDB, basis: str, window: list[Any]) -> list[dict[str, Any]]:
+    """Revenue by model as performance has it."""
+    return store.rows(
+        """
+        SELECT model, sum(revenue_minor) AS n FROM performance
+        WHERE basis = ? AND date BETWEEN ? AND ? GROUP BY model HAVING n <> 0 ORDER BY model
+        """,
+        [basis, *window],
+    )
+
+
+def revenue_dated(store: DuckDB, dated: str, window: list[Any]) -> list[dict[str, Any]]:
+    """Revenue by model straight from credit, dated by the condition `dated`."""
+    return store.rows(
+        f"""
+        SELECT k.model, sum(k.value_minor) AS n FROM credits k JOIN conversions c USING (conversion_id)
+        LEFT JOIN touchpoints t ON t.touch_id = k.touch_id
+        WHERE c.is_revenue AND {dated} GROUP BY k.model HAVING n <> 0 ORDER BY k.model
+        """,
+        window,
+    )

@@ -1,0 +1,243 @@
+"""An import is all or nothing, refuses bad rows with their number, and never depends on order or repetition."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.sync.files import MOMENT, PERSONAL, csv_text, facts, taken
+from tieback.store import DuckDB
+from tieback.sync import delivery as delivery_module
+from tieback.sync import mapping_for, mapping_from, preview
+from tieback.sync.quarantine import retry
+from tieback.sync.vault import wipe
+
+
+def refusals(store: DuckDB) -> list[Any]:
+    """Row, column and reason of what waits in quarantine."""
+    return store.execute("SELECT row_number, column_name, reason FROM quarantine ORDER BY ALL").fetchall()
+
+
+BAD = """deal_id,stage,amount,changed_at
+1,won,5,2025-01-01
+2,"two
+lines","12,5O0",2025-01-01
+3,short
+4,won,5,yesterday
+5,won,5,2025-01-01,too,many
+6,won,5,
+7,won,5,2025-01-01
+"""
+
+
+def test_bad_rows_wait_with_their_number_and_reason_and_the_rest_goes_in(store: DuckDB, tmp_path: Path) -> None:
+    """Rows are counted as a spreadsheet counts them: the header is row 1, a cell with two lines is one row."""
+    delivery = taken(store, tmp_path, "deals", BAD)
+    assert facts(store, "deals", "deal_id") == ["1", "7"]
+    assert (delivery.rows_read, delivery.facts_added, delivery.rows_refused) == (7, 2, 5)
+    found = refusals(store)
+    assert [(row, column) for row, column, _ in found] == [
+        (3, "amount"),
+        (4, ""),
+        (5, "changed_at"),
+        (6, ""),
+        (7, "changed_at"),
+    ]
+    reasons = {row: reason for row, _, reason in found}
+    assert reasons[3] == '"12,5O0" is not a number'
+    assert reasons[4] == "it has fewer cells than the header, which has 4"
+    assert reasons[7] == "it is empty, and every row of deals needs it"
+
+
+def test_json_lines_that_are_no_objects_are_refused_by_line(store: DuckDB, tmp_path: Path) -> None:
+    """Row numbers of JSON lines are line numbers."""
+    lines = '{"deal_id": 1, "changed_at": "2025-01-01"}\n\nnot json\n[1]\n{"deal_id": 2}\n'
+    delivery = taken(store, tmp_path, "deals", lines)
+    assert [(row, column) for row, column, _ in refusals(store)] == [(3, ""), (4, ""), (5, "changed_at")]
+    assert (delivery.rows_read, delivery.facts_added) == (4, 1)
+
+
+def test_refusing_the_same_rows_again_holds_them_once(store: DuckDB, tmp_path: Path) -> None:
+    """Importing a file twice changes nothing in the quarantine either."""
+    taken(store, tmp_path, "deals", BAD)
+    once = refusals(store)
+    again = taken(store, tmp_path, "deals", BAD)
+    assert refusals(store) == once
+    assert again.rows_refused == 5
+
+
+def test_a_retry_takes_in_what_a_better_mapping_can_read(store: DuckDB, tmp_path: Path) -> None:
+    """Rows that pass leave the quarantine, once; the others stay."""
+    taken(store, tmp_path, "deals", BAD)
+    better = mapping_from(
+        '[columns]\nchanged_at = { from = "changed_at", values = { yesterday = "2025-02-01" } }', "deals"
+    )
+    done = retry(store, PERSONAL, lambda table: better)
+    assert (done.passed, done.refused, done.hopeless) == (1, 2, 2)
+    assert facts(store, "deals", "deal_id") == ["1", "4", "7"]
+    assert [row for row, _, _ in refusals(store)] == [3, 4, 6, 7]
+
+
+def test_a_retried_row_without_version_does_not_outdo_a_newer_one(store: DuckDB, tmp_path: Path) -> None:
+    """A row goes in as of the delivery that refused it."""
+    header = "deal_id,stage,amount\n"
+    taken(store, tmp_path, "deals", header + "1,old,5x\n", at=MOMENT)
+    taken(store, tmp_path, "deals", header + "1,new,6\n", at=MOMENT + timedelta(days=1))
+    better = mapping_from('[columns]\namount = { from = "amount", values = { 5x = "5" } }', "deals")
+    retry(store, PERSONAL, lambda table: better)
+    newest = store.execute("SELECT stage FROM deals ORDER BY changed_at DESC LIMIT 1").fetchall()
+    assert newest == [("new",)]
+
+
+def test_old_files_without_version_cannot_bring_an_old_value_back(store: DuckDB, tmp_path: Path) -> None:
+    """Where a file has no version, what is already held for the subject is not taken in again."""
+    header = "spend_date,platform,campaign,cost\n"
+    first, second = header + "2025-01-01,meta_ads,a,5\n", header + "2025-01-01,meta_ads,a,7\n"
+    for day, text in enumerate((first, second, first)):
+        taken(store, tmp_path, "spend", text, at=MOMENT + timedelta(days=day))
+    newest = store.execute("SELECT cost::INT FROM spend ORDER BY synced_at DESC LIMIT 1").fetchall()
+    assert newest == [(7,)]
+    assert len(facts(store, "spend")) == 2
+
+
+def test_an_import_cut_off_in_the_middle_leaves_nothing(
+    store: DuckDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Facts, vault, quarantine and delivery go in together or not at all."""
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(delivery_module, "_refuse", cut)
+    with pytest.raises(KeyboardInterrupt):
+        taken(store, tmp_path, "contacts", "contact_id,email,changed_at\n1,a@b.com,2025-01-01\n")
+    for table in ("contacts", "vault", "deliveries"):
+        assert not store.execute(f"FROM {table}").fetchall()
+
+
+def test_one_row_can_become_several_facts(store: DuckDB, tmp_path: Path) -> None:
+    """[[facts]] makes rows of other tables; `when` says of which rows."""
+    mapping = """
+[columns]
+deal_id = "lead"
+stage = { const = "lead" }
+changed_at = "first"
+[[facts]]
+table = "deals"
+when = { column = "won", empty = false }
+columns = { deal_id = "lead", stage = { const = "customer" }, changed_at = "won" }
+[[facts]]
+table = "events"
+columns = { event_id = { template = "lead-{lead}" }, kind = { const = "form" }, occurred_at = "first" }
+"""
+    taken(store, tmp_path, "deals", "lead,first,won\n1,2025-01-01,\n2,2025-01-02,2025-02-02\n", mapping)
+    assert facts(store, "deals", "deal_id", "stage") == [("1", "lead"), ("2", "customer"), ("2", "lead")]
+    assert facts(store, "events", "event_id") == ["lead-1", "lead-2"]
+
+
+def test_a_preview_changes_nothing_and_shows_every_kind_of_problem(store: DuckDB, tmp_path: Path) -> None:
+    """Previews are made with a store of their own; the facts are those an import would take in."""
+    (tmp_path / "bad.csv").write_text(BAD)
+    seen = preview(store, tmp_path / "bad.csv", mapping_for("deals"), PERSONAL, MOMENT)
+    assert seen.rows_read == 7
+    assert [row["deal_id"] for row in seen.facts["deals"]] == ["1", "7"]
+    assert {(each["column_name"], each["first_row"]) for each in seen.problems} == {
+        ("amount", 3),
+        ("", 4),
+        ("changed_at", 5),
+        ("", 6),
+        ("changed_at", 7),
+    }
+    assert not facts(store, "deals")
+
+
+def test_wiping_the_vault_leaves_no_raw_value_in_the_file(tmp_path: Path) -> None:
+    """Neither the vault nor refused rows, nor the warehouse file's bytes, hold an address afterwards; facts stay."""
+    path = tmp_path / "warehouse.duckdb"
+    rows = "contact_id,email,changed_at\n1,zebra.person@acme.example,2025-01-01\n2,zebra.person@acme.example,never\n"
+    with DuckDB(path) as store:
+        taken(store, tmp_path, "contacts", rows)
+        held = facts(store, "contacts")
+    gone = wipe(path, "500MB")
+    assert (gone.values, gone.refused) == (1, 1)
+    assert b"zebra" not in path.read_bytes()
+    with DuckDB(path) as store:
+        assert facts(store, "contacts") == held
+        assert facts(store, "quarantine", "raw") == ["{}"]
+
+
+EVENTS = st.fixed_dictionaries(
+    {
+        "event_id": st.sampled_from("abc"),
+        "occurred_at": st.sampled_from(["2025-01-01T00:00:00Z", "2025-01-02", "nonsense"]),
+        "kind": st.just("page"),
+        "url": st.sampled_from(["https://x.example/?utm_source=a", "", "https://x.example/b"]),
+    }
+)
+SPEND = st.fixed_dictionaries(
+    {
+        "spend_date": st.just("2025-01-01"),
+        "platform": st.just("meta_ads"),
+        "campaign": st.sampled_from(["a", ""]),
+        "cost": st.sampled_from(["1", "2", "x"]),
+        "synced_at": st.sampled_from(["2025-01-02", "2025-01-03"]),
+    }
+)
+
+
+@pytest.mark.parametrize(("table", "kind"), [("events", EVENTS), ("spend", SPEND)])
+def test_order_repetition_and_splitting_change_nothing(table: str, kind: st.SearchStrategy[dict[str, str]]) -> None:
+    """Laws 3 and 6: shuffled, repeated, split or overlapping files give the same facts and the same refusals."""
+
+    @settings(max_examples=8, phases=(Phase.explicit, Phase.generate))
+    @given(rows=st.lists(kind, min_size=1, max_size=8), data=st.data())
+    def holds(rows: list[dict[str, str]], data: st.DataObject) -> None:
+        shuffled = data.draw(st.permutations(rows))
+        cut = data.draw(st.integers(0, len(rows)))
+        overlap = data.draw(st.integers(0, len(rows)))
+        with TemporaryDirectory() as folder, DuckDB(None) as whole, DuckDB(None) as parts:
+            taken(whole, Path(folder), table, csv_text(rows))
+            for part in (shuffled[:cut], shuffled[min(cut, overlap) :], shuffled):
+                if part:
+                    taken(parts, Path(folder), table, csv_text(part))
+            assert facts(parts, table) == facts(whole, table)
+            refused = "SELECT DISTINCT column_name, reason, raw FROM quarantine ORDER BY ALL"
+            assert parts.execute(refused).fetchall() == whole.execute(refused).fetchall()
+
+    holds()
+
+
+def test_events_without_id_get_one_from_their_content(store: DuckDB, tmp_path: Path) -> None:
+    """The same event in another file, order of columns or format is the same event; another one is not."""
+    row = {"occurred_at": "2025-01-01", "kind": "page", "url": "https://x.example/", "plan": "pro"}
+    taken(store, tmp_path, "events", csv_text([row, row]))
+    taken(store, tmp_path, "events", json.dumps(dict(reversed(row.items()))) + "\n", name="in.jsonl")
+    assert len(facts(store, "events")) == 1
+    taken(store, tmp_path, "events", csv_text([row | {"plan": "free"}]))
+    assert facts(store, "events", "properties") == ['{"plan":"free"}', '{"plan":"pro"}']
+
+
+def test_a_delivery_records_what_came_of_the_file(store: DuckDB, tmp_path: Path) -> None:
+    """One row for each import, with its mapping; facts name it as their origin."""
+    taken(store, tmp_path, "deals", BAD)
+    rows = store.rows("FROM deliveries")
+    assert rows[0] | {"received_at": None} == {
+        "delivery_id": "d1",
+        "file": "in.csv",
+        "table_name": "deals",
+        "mapping": None,
+        "received_at": None,
+        "rows_read": 7,
+        "facts_added": 2,
+        "facts_known": 0,
+        "rows_refused": 5,
+    }
+    assert facts(store, "deals", "DISTINCT origin") == ["d1"]
+    assert rows[0]["received_at"] == datetime(2026, 3, 1, 12)

@@ -1,0 +1,273 @@
+"""The door reads cells as their columns declare, cuts addresses up, and lets no raw personal data through."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.sync.files import csv_text, facts, taken
+from tieback.errors import ConfigError, InputError
+from tieback.store import DuckDB
+
+
+def one_event(store: DuckDB, tmp_path: Path, column: str, mapping: str = "", **cells: str) -> object:
+    """`column` of an event imported with `cells`, or the reason why it was refused."""
+    row = {"event_id": "e", "occurred_at": "2025-01-01", "kind": "page"} | cells
+    taken(store, tmp_path, "events", csv_text([row]), mapping)
+    found = facts(store, "events", column)
+    return found[0] if found else store.execute("SELECT reason FROM quarantine").fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("written", "rule", "meant"),
+    [
+        ("2025-01-02T10:00:00Z", "", datetime(2025, 1, 2, 10)),
+        ("2025-01-02T10:00:00+02:00", "", datetime(2025, 1, 2, 8)),
+        ("2025-01-02 10:00:00.5-0800", "", datetime(2025, 1, 2, 18, 0, 0, 500000)),
+        ("2025-01-02", "", datetime(2025, 1, 2)),
+        (" 2025-01-02 ", "", datetime(2025, 1, 2)),
+        ("1735812000", "", datetime(2025, 1, 2, 10)),
+        ("1735812000500", "", datetime(2025, 1, 2, 10, 0, 0, 500000)),
+        ("2025-07-02 10:00", 'time_zone = "Europe/Berlin"', datetime(2025, 7, 2, 8)),
+        ("2025-01-02 10:00", 'time_zone = "Europe/Berlin"', datetime(2025, 1, 2, 9)),
+        ("2025-01-02", 'time_zone = "Europe/Berlin"', datetime(2025, 1, 1, 23)),
+        ("2025-01-02T10:00:00+00:00", 'time_zone = "Europe/Berlin"', datetime(2025, 1, 2, 10)),
+        ("02.01.2025 10:00", 'format = "%d.%m.%Y %H:%M"', datetime(2025, 1, 2, 10)),
+        (
+            "02.01.2025",
+            'format = ["%d.%m.%Y %H:%M", "%d.%m.%Y"], time_zone = "Europe/Berlin"',
+            datetime(2025, 1, 1, 23),
+        ),
+        ("02.01.2025 10:00 +0200", 'format = "%d.%m.%Y %H:%M %z"', datetime(2025, 1, 2, 8)),
+    ],
+)
+def test_times_become_utc_instants(store: DuckDB, tmp_path: Path, written: str, rule: str, meant: datetime) -> None:
+    """An offset in the text always counts; a zone in the mapping counts where the text has none."""
+    mapping = f'[columns]\noccurred_at = {{ from = "occurred_at", {rule} }}' if rule else ""
+    assert one_event(store, tmp_path, "occurred_at", mapping, occurred_at=written) == meant
+
+
+@pytest.mark.parametrize("written", ["gestern", "2025-02-30", "infinity", "0025-01-01", "03.04.2025"])
+def test_what_is_no_time_is_refused(store: DuckDB, tmp_path: Path, written: str) -> None:
+    """Nothing is guessed, and no year beyond 1900 to 2199 is believed."""
+    assert str(one_event(store, tmp_path, "occurred_at", occurred_at=written)).startswith(f'"{written}" is no time')
+
+
+@pytest.mark.parametrize(
+    ("written", "rule", "meant"),
+    [
+        ("12.5", "", Decimal("12.5")),
+        ("-3", "", Decimal(-3)),
+        ("1.234,50", 'decimal = ",", thousands = "."', Decimal("1234.5")),
+        ("1 234,50", 'decimal = ",", thousands = " "', Decimal("1234.5")),
+        ("1\u00a0234,50", 'decimal = ",", thousands = " "', Decimal("1234.5")),
+        ("1,234.50", 'thousands = ","', Decimal("1234.5")),
+        ("12,5O0", "", '"12,5O0" is not a number'),
+        ("1.234", 'decimal = ","', '"1.234" is not a number'),
+        ("1000000000000000", "", '"1000000000000000" is too large'),
+        ("nan", "", '"nan" is not a number'),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(
+    store: DuckDB, tmp_path: Path, written: str, rule: str, meant: object
+) -> None:
+    """A sign that the mapping does not explain makes a row wait rather than a number wrong."""
+    mapping = f'[columns]\nvalue = {{ from = "value", {rule} }}' if rule else ""
+    assert one_event(store, tmp_path, "value", mapping, value=written) == meant
+
+
+@pytest.mark.parametrize(
+    ("url", "column", "meant"),
+    [
+        ("https://x.example/a/b?utm_source=s#top", "landing_page", "/a/b"),
+        ("https://x.example", "landing_page", "/"),
+        ("https://x.example?utm_source=s/t", "landing_page", "/"),
+        ("/pricing?x=1", "landing_page", "/pricing"),
+        ("https://x.example/?a=1&utm_source=big+news%C3%A9&b=2", "utm_source", "big newsé"),
+        ("https://x.example/?utm_source=%FF", "utm_source", "%FF"),
+        ("https://x.example/?xutm_source=no", "utm_source", None),
+        ("https://x.example/?utm_source=", "utm_source", None),
+        ("https://x.example/#/app?utm_source=s", "utm_source", "s"),
+        ("https://x.example/?utm_source=s#more", "utm_source", "s"),
+        ("https://x.example/?fbclid=F&gclid=G", "click_id_kind || click_id", "gclidG"),
+        ("https://x.example/?gclid=&msclkid=M", "click_id", None),
+        ("https://x.example/?ScCid=S", "click_id_kind || click_id", "sccidS"),
+        ("https://x.example/?_kx=K", "click_id_kind || click_id", "_kxK"),
+        ("https://x.example/?mail=jane%40acme.example&q=1", "url", "https://x.example/?mail=[e-mail]&q=1"),
+    ],
+)
+def test_a_page_address_is_cut_up(store: DuckDB, tmp_path: Path, url: str, column: str, meant: object) -> None:
+    """Path, tags and the most trusted click id come from it, decoded; addresses of people do not stay in it."""
+    assert one_event(store, tmp_path, column, url=url) == meant
+
+
+@pytest.mark.parametrize(
+    ("referrer", "meant"),
+    [
+        ("https://www.Google.com/search?q=x", "google.com"),
+        ("android-app://com.google.android.gm/", "com.google.android.gm"),
+        ("http://user:pw@www.site.example:8080/x", "site.example"),
+        ("news.example", "news.example"),
+        ("/own/page", None),
+    ],
+)
+def test_a_referrer_gives_its_host(store: DuckDB, tmp_path: Path, referrer: str, meant: object) -> None:
+    """Lower case, without www., port or user."""
+    assert one_event(store, tmp_path, "referrer_domain", referrer=referrer) == meant
+
+
+def test_columns_that_the_file_gives_are_not_derived(store: DuckDB, tmp_path: Path) -> None:
+    """A tag given as a column stands, whatever the address says."""
+    url = "https://x.example/?utm_source=address&utm_medium=cpc"
+    assert one_event(store, tmp_path, "utm_source", url=url, utm_source="column") == "column"
+    assert facts(store, "events", "utm_medium") == ["cpc"]
+
+
+def test_robots_are_known_by_their_user_agent(store: DuckDB, tmp_path: Path) -> None:
+    """The user agent says robot and device; it is not kept."""
+    agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    assert one_event(store, tmp_path, "bot_reason", user_agent=agent)
+    phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148 Safari/604.1"
+    taken(
+        store,
+        tmp_path,
+        "events",
+        csv_text([{"event_id": "f", "occurred_at": "2025-01-01", "kind": "page", "User Agent": phone}]),
+    )
+    assert store.execute("SELECT bot_reason, device, properties FROM events WHERE event_id = 'f'").fetchall() == [
+        (None, "mobile", None)
+    ]
+
+
+def test_addresses_and_numbers_are_normalised_hashed_and_kept_in_the_vault_alone(store: DuckDB, tmp_path: Path) -> None:
+    """The hash is SHA-256 of salt and normalised value; writing a value differently makes no other person."""
+    rows = (
+        "contact_id,E-Mail,Mobile,changed_at\n"
+        "1, Jane.Doe@Mail.Acme.co.uk ,030 123456,2025-01-01\n"
+        "2,jane.doe@mail.acme.co.uk,+49 30 123456,2025-01-01\n"
+        "3,n/a,-,2025-01-01\n"
+    )
+    taken(store, tmp_path, "contacts", rows)
+    email, phone = "jane.doe@mail.acme.co.uk", "+4930123456"
+    expected = (
+        hashlib.sha256(f"salt{email}".encode()).hexdigest(),
+        "acme.co.uk",
+        hashlib.sha256(f"salt{phone}".encode()).hexdigest(),
+    )
+    found = facts(store, "contacts", "contact_id", "email_hash", "email_domain", "phone_hash")
+    assert found == [("1", *expected), ("2", *expected), ("3", None, None, None)]
+    assert facts(store, "vault", "raw_value") == [phone, email]
+
+
+def test_personal_data_that_no_column_asks_for_is_left_out(store: DuckDB, tmp_path: Path) -> None:
+    """Second e-mail columns go nowhere, addresses in texts are blotted out, a login that is an address is hashed."""
+    row = {"event_id": "e", "occurred_at": "2025-01-01", "kind": "page", "user_id": "Jane@acme.example"}
+    row |= {
+        "note": "ask jane@acme.example please",
+        "Work E-Mail": "jane@acme.example",
+        "properties": '{"by": "jane@acme.example"}',
+    }
+    delivery = taken(store, tmp_path, "events", csv_text([row]))
+    assert "Work E-Mail" in delivery.notices[0]
+    assert "acme" not in str(facts(store, "events"))
+    assert facts(store, "events", "user_id") == facts(store, "events", "email_hash")
+
+
+def test_reasons_do_not_repeat_addresses(store: DuckDB, tmp_path: Path) -> None:
+    """Messages hold no raw personal data, even when it stands in the wrong column."""
+    row = {"contact_id": "1", "email": "jane at acme", "phone": "call me", "changed_at": "jane@acme.example"}
+    taken(store, tmp_path, "contacts", csv_text([row]))
+    reasons = " ".join(facts(store, "quarantine", "reason"))
+    assert "jane" not in reasons
+    assert "no e-mail address" in reasons
+    assert "no phone number" in reasons
+
+
+def test_ties_have_no_direction(store: DuckDB, tmp_path: Path) -> None:
+    """A tie written either way round is one tie; addresses in it are hashed."""
+    ties = (
+        "left_kind,left_value,right_kind,right_value,observed_at\n"
+        "user,u1,email,A@x.com,2025-01-01\n"
+        "email,a@x.com,User,u1,2025-01-01\n"
+        "user,u,user,u,2025-01-01\n"
+        "emial,a,user,u,2025-01-01\n"
+    )
+    taken(store, tmp_path, "links", ties)
+    digest = hashlib.sha256(b"salta@x.com").hexdigest()
+    assert facts(store, "links", "left_kind", "left_value", "right_kind", "right_value") == [
+        ("email", digest, "user", "u1")
+    ]
+    reasons = facts(store, "quarantine", "row_number", "reason")
+    assert reasons[0] == (4, "it ties an identifier to itself")
+    assert reasons[1][1].startswith('"emial" is none of')
+
+
+def test_what_is_given_back_is_a_positive_amount(store: DuckDB, tmp_path: Path) -> None:
+    """Shops write refunds with either sign."""
+    rows = (
+        "order_id,kind,amount,occurred_at,changed_at\n"
+        "1,Refund,-5,2025-01-01,2025-01-01\n"
+        "2,refund,5,2025-01-01,2025-01-01\n"
+        "3,order,-5,2025-01-01,2025-01-01\n"
+    )
+    taken(store, tmp_path, "orders", rows)
+    assert facts(store, "orders", "order_id", "amount::INT") == [("1", 5), ("2", 5), ("3", -5)]
+
+
+def test_a_mapping_renames_maps_and_builds(store: DuckDB, tmp_path: Path) -> None:
+    """Paths into JSON, templates, words, defaults and constants."""
+    mapping = """
+[columns]
+event_id = { template = "lead-{No}" }
+occurred_at = "When"
+kind = { const = "form" }
+name = "data.plan.name"
+country = { from = "Land", values = { Deutschland = "DE" }, unmapped = "empty" }
+device = { from = "Gerät", default = "desktop" }
+keyword = false
+"""
+    header, cells = "No,When,data,Land,Gerät,keyword", '7,2025-01-01,"{""plan"": {""name"": ""pro""}}",'
+    taken(store, tmp_path, "events", f"{header}\n{cells}Deutschland,,k\n8{cells[1:]}Mars,tablet,k\n", mapping)
+    columns = ("event_id", "kind", "name", "country", "device", "keyword", "properties")
+    assert facts(store, "events", *columns) == [
+        ("lead-7", "form", "pro", "DE", "desktop", None, None),
+        ("lead-8", "form", "pro", None, "tablet", None, None),
+    ]
+
+
+def test_words_that_a_mapping_refuses_wait(store: DuckDB, tmp_path: Path) -> None:
+    """unmapped = "refuse" keeps unknown words out, and says which."""
+    mapping = '[columns]\nname = { from = "name", values = { a = "A" }, unmapped = "refuse" }'
+    assert one_event(store, tmp_path, "name", mapping, name="b") == '"b" is not among the values of the mapping'
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("[colums]", "Did you mean 'columns'"),
+        ('[columns]\nkindd = "x"', "Did you mean 'kind'"),
+        ('[columns]\nkind = { frm = "x" }', "Did you mean 'from'"),
+        ('[columns]\nkind = { from = "kind", const = "x" }', "Keep one"),
+        ('[columns]\nkind = { from = "kind", unmapped = "drop" }', "unmapped"),
+        ('[[facts]]\ntable = "deal"', "Did you mean 'deals'"),
+        ('[[facts]]\ntable = "deals"', "makes no events"),
+        ('when = { column = "kind" }', "needs either"),
+        ('[columns]\noccurred_at = { from = "occurred_at", time_zone = "Mars/Base" }', "IANA"),
+        ('[columns]\noccurred_at = { from = "occurred_at", format = "DD.MM" }', "no %"),
+        ("[columns", "not valid TOML"),
+    ],
+)
+def test_a_wrong_mapping_is_told_by_key(store: DuckDB, tmp_path: Path, mapping: str, said: str) -> None:
+    """Unknown keys and senseless rules are errors that name the nearest known one."""
+    with pytest.raises(ConfigError, match=said):
+        one_event(store, tmp_path, "kind", mapping)
+
+
+def test_a_mapping_that_names_a_missing_column_says_which_there_are(store: DuckDB, tmp_path: Path) -> None:
+    """The nearest column of the file is offered."""
+    with pytest.raises(InputError, match="Did you mean 'kind'"):
+        one_event(store, tmp_path, "kind", '[columns]\nkind = "kinds"')

@@ -1,0 +1,102 @@
+"""Every kind of file has a clear outcome: facts, or one sentence that says what to do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.sync.files import facts, taken
+from tieback.errors import InputError
+from tieback.store import DuckDB
+
+HEADER = "order_id,kind,amount,occurred_at,changed_at\n"
+ROW = "Zoë,order,5,2025-01-01,2025-01-02\n"
+PLAIN = HEADER + ROW
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plain.csv", PLAIN.encode()),
+        ("mark.csv", b"\xef\xbb\xbf" + PLAIN.encode()),
+        ("latin.csv", PLAIN.encode("latin-1")),
+        ("wide.csv", PLAIN.encode("utf-16")),
+        ("wide_no_mark.csv", PLAIN.encode("utf-16-le")),
+        ("windows.csv", PLAIN.replace("\n", "\r\n").encode()),
+        ("packed.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
+        ("packed_without_saying.csv", gzip.compress(PLAIN.encode(), mtime=0)),
+        ("packed_latin.csv.gz", gzip.compress(PLAIN.encode("latin-1"), mtime=0)),
+        ("tabs.tsv", PLAIN.replace(",", "\t").encode()),
+        ("semicolons.csv", PLAIN.replace(",", ";").encode()),
+        ("no_last_newline.csv", PLAIN.strip().encode()),
+    ],
+)
+def test_a_table_reads_the_same_however_it_is_written(store: DuckDB, tmp_path: Path, name: str, content: bytes) -> None:
+    """Encoding, packing, delimiter, line ends and file name do not change what is read."""
+    taken(store, tmp_path, "orders", content, name=name)
+    assert facts(store, "orders", "order_id", "amount::INT") == [("Zoë", 5)]
+
+
+def test_json_lines_and_parquet_give_the_same_facts(store: DuckDB, tmp_path: Path) -> None:
+    """The three formats of one table give one set of facts."""
+    row = {"order_id": "Zoë", "kind": "order", "amount": 5, "occurred_at": "2025-01-01", "changed_at": "2025-01-02"}
+    taken(store, tmp_path, "orders", PLAIN)
+    as_json = taken(store, tmp_path, "orders", json.dumps(row) + "\n\n", name="rows.jsonl")
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "made.parquet")
+    as_parquet = taken(store, tmp_path, "orders", (tmp_path / "made.parquet").read_bytes(), name="named_wrongly.csv")
+    assert (as_json.facts_added, as_json.facts_known) == (0, 1)
+    assert (as_parquet.facts_added, as_parquet.facts_known) == (0, 1)
+
+
+def test_a_file_that_is_not_utf8_is_read_as_latin1_and_says_so(store: DuckDB, tmp_path: Path) -> None:
+    """Wherever the first odd byte stands, also beyond the sample, the whole file is read as Latin-1."""
+    late = HEADER + "".join(f"o{number:06},order,5,2025-01-01,2025-01-02\n" for number in range(40_000)) + ROW
+    delivery = taken(store, tmp_path, "orders", late.encode("latin-1"))
+    assert "Latin-1" in delivery.notices[0]
+    assert (delivery.rows_read, delivery.rows_refused) == (40_001, 0)
+    assert "Zoë" in facts(store, "orders", "order_id")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"PK\x03\x04rest", "Excel"),
+        (b"\x00\x01\x02\x00\x05" * 50, "NUL"),
+        (b'[{"order_id": 1}]', "JSON lines"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "damaged gzip"),
+        (b"PAR1 and nothing else", "Parquet"),
+        (b"a,a,b\n1,2,3\n", "more than one column named 'a'"),
+        (b"order id,kind,amnt,occurred_at\n1,order,5,2025-01-01\n", "has no amount"),
+        (b"order id,kind,amnt,occurred_at\n1,order,5,2025-01-01\n", "Did you mean 'amnt'?"),
+    ],
+)
+def test_what_is_no_table_is_told_in_one_sentence(store: DuckDB, tmp_path: Path, content: bytes, said: str) -> None:
+    """A file that cannot be read as a table raises InputError that says why, and nothing is taken in."""
+    with pytest.raises(InputError, match=said.replace("?", r"\?")):
+        taken(store, tmp_path, "orders", content)
+    assert not facts(store, "orders")
+    assert not facts(store, "deliveries", "file")
+
+
+def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+    """Each has its own sentence."""
+    from tieback.sync.encodings import opening
+
+    with pytest.raises(InputError, match="is a folder"):
+        opening(tmp_path)
+    with pytest.raises(InputError, match="There is no file"):
+        opening(tmp_path / "none.csv")
+
+
+def test_a_header_alone_is_a_table_without_rows(store: DuckDB, tmp_path: Path) -> None:
+    """It is taken in, with nothing in it."""
+    delivery = taken(store, tmp_path, "orders", HEADER)
+    assert (delivery.rows_read, delivery.facts_added, delivery.rows_refused) == (0, 0, 0)
