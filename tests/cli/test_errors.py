@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -140,24 +137,6 @@ def test_a_missing_rate_names_the_day(
     assert ended("import", "deals", "deals.csv", monkeypatch=monkeypatch) == 0
     assert ended("run", monkeypatch=monkeypatch) == 4
     assert "no exchange rate from USD to EUR for 2026-01-02" in capsys.readouterr().err
-
-
-def test_ctrl_c_in_a_run_leaves_the_workspace_at_its_last_run(folder: Path) -> None:
-    """Interrupted anywhere, a run ends with code 130, and the same command then finishes."""
-    call = [sys.executable, "-m", "tieback"]
-    subprocess.run([*call, "import", "events", "events.csv"], cwd=folder, check=True, capture_output=True)
-    for pause in (0.6, 1.8):
-        # A suite that runs in the background may itself ignore Ctrl-C, and would hand that on.
-        hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        run = subprocess.Popen([*call, "run"], cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=hear)
-        time.sleep(pause)
-        run.send_signal(signal.SIGINT)
-        _, told = run.communicate(timeout=60)
-        assert run.returncode == 130, told
-        assert "Interrupted" in told
-        assert "Traceback" not in told
-    finished = subprocess.run([*call, "run"], cwd=folder, capture_output=True, text=True, check=True)
-    assert "Done." in finished.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:

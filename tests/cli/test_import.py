@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -87,25 +84,6 @@ def test_a_mistake_is_told_in_one_sentence_and_changes_nothing(
     if (folder / "warehouse.duckdb").exists():
         with DuckDB(folder / "warehouse.duckdb") as store:
             assert store.rows("FROM deals") == []
-
-
-def test_ctrl_c_in_the_middle_leaves_nothing_and_the_next_import_works(folder: Path) -> None:
-    """A file is in whole or not at all; the workspace opens afterwards."""
-    rows = "".join(f"{number},won,5,2025-01-01\n" for number in range(2, 300_000))
-    (folder / "many.csv").write_text(GOOD + rows * 2)
-    call = [sys.executable, "-m", "tieback", "-w", str(folder), "import", "deals", str(folder / "many.csv")]
-    with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
-        while not (folder / "warehouse.duckdb").exists() and running.poll() is None:
-            time.sleep(0.01)
-        time.sleep(0.5)
-        os.kill(running.pid, signal.SIGINT)
-        _, told = running.communicate(timeout=60)
-    with DuckDB(folder / "warehouse.duckdb") as store:
-        deliveries = store.rows("FROM deliveries")
-        assert store.rows("SELECT count(*) AS deals FROM deals")[0]["deals"] == (299_999 if deliveries else 0)
-    assert running.returncode == 0 if deliveries else running.returncode == 130
-    assert "Traceback" not in told
-    assert called(folder, "import", "deals", str(folder / "deals.csv")).exit_code == 0
 
 
 def test_a_workspace_in_use_is_told(folder: Path) -> None:

@@ -52,4 +52,3 @@ def reading(store: DuckDB, name: str, size: int) -> Iterator[None]:
         finally:
             ended.set()
             watch.join()
-            store.door.execute("SET enable_progress_bar = false")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -67,19 +70,24 @@ class DuckDB:
         self.execute("BEGIN")
         try:
             yield
+            self.execute("COMMIT")
         except BaseException:
-            self.door.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # the error on its way is the one to tell
+                self.door.execute("ROLLBACK")
             raise
-        self.execute("COMMIT")
 
     @contextmanager
     def unordered(self) -> Iterator[None]:
-        """Rows written inside may land in any order, which is a third faster and needs less memory."""
+        """Rows written inside may land in any order, which is a third faster and needs less memory.
+
+        Put it around a transaction, never inside one: a transaction that failed takes no more statements.
+        """
         self.execute("SET preserve_insertion_order = false")
         try:
             yield
         finally:
-            self.door.execute("SET preserve_insertion_order = true")
+            with suppress(duckdb.Error):  # likewise
+                self.door.execute("SET preserve_insertion_order = true")
 
     def save(self, table: Table, expression: ir.Table) -> int:
         """Build `table` anew from `expression`; returns its number of rows."""
@@ -134,7 +142,7 @@ class DuckDB:
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pa.Table:
         """The rows of a SELECT written by hand."""
-        with _plain_errors("", sql):
+        with _plain_errors("", sql), _interruptible(self.door):
             return self.door.sql(sql, params=parameters).to_arrow_table()
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -150,7 +158,7 @@ class DuckDB:
 
     def execute(self, sql: str, parameters: list[Any] | None = None, building: str = "") -> duckdb.DuckDBPyConnection:
         """Run one statement; a failure says which table it was `building`, and carries the SQL."""
-        with _plain_errors(building, sql):
+        with _plain_errors(building, sql), _interruptible(self.door):
             return self.door.execute(sql, parameters)
 
     def _prepare(self) -> None:
@@ -180,6 +188,25 @@ class StatementError(TiebackError):
     def __init__(self, message: str, sql: str) -> None:
         super().__init__(message)
         self.sql = sql
+
+
+@contextmanager
+def _interruptible(door: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Ctrl-C stops the engine at once; left alone, it would first wait for its other threads to end their work."""
+    heard = signal.getsignal(signal.SIGINT)
+    if heard is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        door.interrupt()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 @contextmanager

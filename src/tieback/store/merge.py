@@ -26,13 +26,8 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
     Of rows with equal key and different content the one with the smallest content hash stays, whichever came first.
     unversioned: the source gave no version, so `select` made one up; a row whose other content is held already for
     its subject is then not taken in again, under whatever version.
-    Run it inside a transaction.
+    Run it inside a transaction, `unordered` where the order of rows is of no interest.
     """
-    with store.unordered():
-        return _merge(store, table, select, unversioned=unversioned)
-
-
-def _merge(store: DuckDB, table: Table, select: str, *, unversioned: bool) -> Merged:
     held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
     if not held:
         added = int(store.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
@@ -41,10 +36,9 @@ def _merge(store: DuckDB, table: Table, select: str, *, unversioned: bool) -> Me
     store.execute(
         f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS FROM ({select}) given({', '.join(table.names)})", building=table.name
     )
-    try:
-        return _merge_stage(store, table, unversioned=unversioned)
-    finally:
-        store.door.execute(f"DROP TABLE IF EXISTS {_STAGE}")
+    merged = _merge_stage(store, table, unversioned=unversioned)
+    store.execute(f"DROP TABLE {_STAGE}")
+    return merged
 
 
 def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
