@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from tests.facts import put
 from tests.laws.worlds import SETTINGS, START, World, opinions, run, worlds
 from tieback.cli.explain import explained
+from tieback.metrics.dimensions import UNATTRIBUTED, dimensions
+from tieback.metrics.reports import Basis, Question, report
 from tieback.pipeline import refresh
 from tieback.store import DuckDB
 
@@ -170,6 +173,36 @@ def test_cost_and_revenue_of_one_ratio_share_the_window(world: World, first: int
         for basis, dated in DATED.items():
             assert revenue_told(store, basis, window) == revenue_dated(store, dated, window), basis
 
+
+@given(world=worlds(), few=st.integers(1, 4), basis=st.sampled_from(["conversion", "touch"]))
+@law
+def test_few_conversions_are_told_as_few_and_what_no_touch_explains_is_shown(
+    world: World, few: int, basis: Basis
+) -> None:
+    """Law 10: fewer distinct leads or sales than asked for are too few to say; Unattributed is a row of every model."""
+    asked = Question(by=dimensions(["channel"]), models=tuple(SETTINGS.models), basis=basis, few=few)
+    with run(world) as store:
+        behind = {(row["channel"], row["model"]): (row["leads"], row["sales"]) for row in store.rows(BEHIND)}
+        answer = report(store.rows, asked)
+        for line in answer.lines:
+            present = [number for number in behind.get((*line.key, line.model), (0, 0)) if number]
+            assert line.is_few == (not present or min(present) < few), (line.key, line.model, present)
+        shown = {line.model: line.measures.revenue for line in answer.lines if line.key == (UNATTRIBUTED,)}
+        told = {row["model"]: Decimal(int(row["n"])) / 100 for row in store.rows(UNEXPLAINED)}
+        assert shown == {model: told.get(model, 0) for model in SETTINGS.models}
+
+
+BEHIND = """
+    SELECT coalesce(t.channel, 'Unattributed') AS channel, k.model,
+      count(DISTINCT k.conversion_id) FILTER (c.kind = 'lead') AS leads,
+      count(DISTINCT k.conversion_id) FILTER (c.is_revenue AND c.value_minor >= 0) AS sales
+    FROM credits k JOIN conversions c USING (conversion_id) LEFT JOIN touchpoints t ON t.touch_id = k.touch_id
+    GROUP BY ALL
+"""
+UNEXPLAINED = """
+    SELECT k.model, sum(k.value_minor) AS n FROM credits k JOIN conversions c USING (conversion_id)
+    WHERE k.touch_id IS NULL AND c.is_revenue GROUP BY ALL
+"""
 
 DATED = {
     "conversion": "c.conversion_date BETWEEN ? AND ?",

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import ibis
+import sqlglot.expressions as sge
 from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
@@ -32,6 +33,9 @@ def compiled(expression: ir.Expr, dialect: str, *, pretty: bool = False) -> str:
 def _sql(operation: Any, dialect: str, pretty: bool) -> str:
     compiler = _compiler(dialect)
     tree = compiler.to_sqlglot(operation.to_expr())
+    if dialect == "duckdb":
+        for shared in tree.find_all(sge.CTE):
+            shared.set("materialized", False)  # events read twice are cheaper than events kept aside, whole and spilled
     return str(tree.sql(dialect=compiler.dialect, pretty=pretty, copy=False))
 
 
