@@ -10,16 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from tieback import __version__
 from tieback.config import Settings
 from tieback.schema import FACTS, SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from tieback.store import DuckDB
+from tieback.store import DuckDB, replaced_facts
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class LastRun:
 
 def fingerprints(store: DuckDB, settings: Settings) -> dict[str, str]:
     """What each opinion would be built from now, by name, in the order in which they are built."""
-    prints = {table.name: _fact_print(store, table.name) for table in FACTS}
+    prints = _fact_prints(store)
     for name, depends in OPINION_DEPENDENCIES.items():
         shape = json.dumps(msgspec.to_builtins(depends.settings(settings)), sort_keys=True)
         parts = [__version__, str(SCHEMA_VERSION), name, shape, *(prints[table] for table in depends.reads)]
@@ -88,7 +86,8 @@ def last_run(store: DuckDB) -> LastRun | None:
     return LastRun(rows[0]["run_id"], rows[0]["finished_at"].isoformat(timespec="seconds") + "Z") if rows else None
 
 
-def _fact_print(store: DuckDB, name: str) -> str:
-    """A fact table's state: every change adds rows or brings a later received_at."""
-    row = store.rows(f"SELECT count(*) AS facts, max(received_at) AS latest FROM {name}")[0]
-    return f"{row['facts']}@{row['latest']}"
+def _fact_prints(store: DuckDB) -> dict[str, str]:
+    """The state of each fact table: a change adds rows or replaces some."""
+    replaced = replaced_facts(store)
+    counts = {table.name: store.rows(f"SELECT count(*) AS facts FROM {table.name}")[0]["facts"] for table in FACTS}
+    return {name: f"{facts} facts, {replaced.get(name, 0)} replaced" for name, facts in counts.items()}

@@ -6,6 +6,8 @@ from itertools import permutations
 
 import pytest
 
+from tieback.config import Settings
+from tieback.freshness import fingerprints
 from tieback.schema import TABLES
 from tieback.store import DuckDB, merge
 
@@ -46,6 +48,19 @@ def test_of_rows_with_one_key_the_same_stays_whatever_the_order(table: str) -> N
         outcomes.add(tuple(held(store)))
     assert len(outcomes) == 1
     assert len(next(iter(outcomes))) == 1
+
+
+def test_a_replaced_row_is_a_change_that_a_run_sees() -> None:
+    """Replaced by one as old and from the same delivery, it changes neither the number of rows nor their latest."""
+    seen = set()
+    for one, other in (("1", "2"), ("2", "1")):
+        store = DuckDB(None)
+        merge(store, RATES, rows(("EUR", float(one))))
+        prints = fingerprints(store, Settings())
+        came = merge(store, RATES, rows(("EUR", float(other))))
+        assert (prints["costs"] != fingerprints(store, Settings())["costs"]) == bool(came.replaced)
+        seen.add(came.replaced)
+    assert seen == {0, 1}
 
 
 def test_empty_parts_of_a_key_are_equal() -> None:

@@ -9,6 +9,7 @@ from tieback.store.duckdb import DuckDB
 
 _STAGE = "merge_stage"
 _PROVENANCE = ("origin", "received_at")
+_REPLACED = "replaced_"  # names of values in the table `workspace`
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,21 @@ def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
         f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} held WHERE {match})"
     )
     taken = int(store.execute(sql, building=table.name).fetchall()[0][0])
+    if replaced:
+        _remember(store, table, replaced)
     return Merged(taken - replaced, given - taken, replaced)
+
+
+def replaced_facts(store: DuckDB) -> dict[str, int]:
+    """How many held rows were ever replaced, by table: a change that the number of rows does not show."""
+    rows = store.rows("SELECT name, value FROM workspace WHERE starts_with(name, ?)", [_REPLACED])
+    return {row["name"].removeprefix(_REPLACED): int(row["value"]) for row in rows}
+
+
+def _remember(store: DuckDB, table: Table, replaced: int) -> None:
+    name, total = _REPLACED + table.name, replaced_facts(store).get(table.name, 0) + replaced
+    store.execute("DELETE FROM workspace WHERE name = ?", [name])
+    store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
 
 
 def _drop_repeats(store: DuckDB, table: Table, name: str) -> int:
