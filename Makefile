@@ -48,7 +48,8 @@ format: environment  ## let ruff format the code and mend what it safely can
 bench: environment  ## measure speed, as ratios against a named rival in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: environment  ## make the pages in build/docs; they need no network to read
+docs: environment  ## make the pages in build/docs, those made from the code anew; they need no network to read
+	@$(BIN)/python docs/reference/generate.py
 	@$(BIN)/zensical build --strict
 
 lock: environment  ## resolve the dependencies anew into requirements/ (ARGS=--upgrade for newer ones)

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.sync.files import csv_text, facts, taken
+from tieback.attribution.rulebook import rulebook
+from tieback.config import Settings
 from tieback.errors import ConfigError, InputError
+from tieback.schema.click_ids import CLICK_IDS
 from tieback.store import DuckDB
 
 
@@ -271,3 +274,22 @@ def test_a_mapping_that_names_a_missing_column_says_which_there_are(store: DuckD
     """The nearest column of the file is offered."""
     with pytest.raises(InputError, match="Did you mean 'kind'"):
         one_event(store, tmp_path, "kind", '[columns]\nkind = "kinds"')
+
+
+@pytest.mark.parametrize("kind", CLICK_IDS)
+def test_every_click_id_is_cut_out_of_an_address(kind: str, store: DuckDB, tmp_path: Path) -> None:
+    """Each kind that the channel rules know is captured at the door, also when it is the only parameter."""
+    written = {"sccid": "ScCid"}.get(kind, kind)
+    assert one_event(store, tmp_path, "click_id_kind", url=f"https://acme.example/?{written}=Cj0x") == kind
+    assert facts(store, "events", "click_id") == ["Cj0x"]
+
+
+def test_the_channel_rules_know_exactly_the_click_ids_of_the_door() -> None:
+    """One list in one order: what an address carries first is what the rules judge by."""
+    assert tuple(click.kind for click in rulebook(Settings()).click_ids) == CLICK_IDS
+
+
+@pytest.mark.parametrize("number", ["000-000-0000", "0000000000", "+49 000 000000", "1111111111", "(999) 999-9999"])
+def test_a_number_of_one_digit_is_nobody_s(number: str, store: DuckDB, tmp_path: Path) -> None:
+    """Placeholders in a field for phone numbers are taken for nothing: the row goes in and ties nobody to anybody."""
+    assert one_event(store, tmp_path, "phone_hash", phone=number) is None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tieback.errors import TiebackError, did_you_mean
+from tieback.errors import TiebackError, WorkspaceError, did_you_mean
 
 COMMANDS = {
     "init": "Make a workspace: a folder with a commented tieback.toml",
@@ -83,6 +83,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     try:
         group.main(prog_name="tieback", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -92,13 +93,28 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         sys.exit(0)
     except TiebackError as error:
         if debug:
             raise
         _say(f"Error: {error}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        _let_go_of_stdout()
+        place = f" {error.filename}" if error.filename else " the output"
+        _say(
+            f"Error: {error.strerror} while reading or writing{place}. "
+            "Free some space or mend its permissions, and try again."
+        )
+        sys.exit(WorkspaceError.exit_code)
+
+
+def _let_go_of_stdout() -> None:
+    """What is still to be written goes nowhere, so that ending does not fail too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

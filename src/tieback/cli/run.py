@@ -17,7 +17,8 @@ def command(folder: Path, full: bool) -> None:
     """Work out people, touches, journeys, credit and performance.
 
     Only what is out of date is rebuilt: imports, settings and releases are compared with those of the last run.
-    Readers see the last finished run until this one is whole.
+    All of it or nothing: cut off anywhere, the last finished run stands. While it works, no other command can open the
+    workspace.
     """
     run(folder, full=full)
 

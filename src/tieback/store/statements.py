@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import ibis
 import pyarrow as pa
+import sqlglot as sg
+import sqlglot.expressions as sge
 from ibis.expr import types as ir
 
 from tieback.schema import Table
+from tieback.schema.ddl import create_table
 from tieback.schema.relations import fitted
 from tieback.store.compiler import compiled
 
@@ -24,9 +27,9 @@ class Statements:
         self.written: list[str] = []
 
     def save(self, table: Table, expression: ir.Table) -> int:
-        """CREATE TABLE … AS."""
-        self.written.append(f"CREATE TABLE {table.name} AS\n{self._sql(fitted(expression, table))};")
-        return 0
+        """CREATE TABLE … and INSERT INTO …: made from a query alone, its columns would not get the declared types."""
+        self.written.append(f"{create_table(table, self.dialect)};")
+        return self.append(table, expression)
 
     def append(self, table: Table, expression: ir.Table) -> int:
         """INSERT INTO …."""
@@ -39,9 +42,16 @@ class Statements:
         return ibis.table(expression.schema(), name=f"scratch_{name}")
 
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
-        """A table that is filled from outside SQL."""
-        columns = ", ".join(rows.schema.names)
-        self.written.append(f"-- scratch_{name} ({columns}) is worked out from the rows above, outside SQL.")
+        """The rows written out; without any, a note that they come from outside SQL."""
+        lines = [
+            sg.select(*(sge.convert(cell).as_(column) for column, cell in row.items())) for row in rows.to_pylist()
+        ]
+        if lines:
+            given = "\nUNION ALL\n".join(line.sql(dialect=self.dialect) for line in lines)
+            self.written.append(f"DROP TABLE IF EXISTS scratch_{name};\nCREATE TABLE scratch_{name} AS\n{given};")
+        else:
+            columns = ", ".join(rows.schema.names)
+            self.written.append(f"-- scratch_{name} ({columns}) is worked out from the rows above, outside SQL.")
         return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=f"scratch_{name}")
 
     def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:

@@ -10,7 +10,7 @@ from tieback.schema import Column
 from tieback.schema.ddl import COLUMN_TYPES
 from tieback.sync import cells, web
 from tieback.sync.cells import Reading
-from tieback.sync.lookups import NOTHING, hashed
+from tieback.sync.lookups import hashed, is_nothing
 from tieback.sync.plan import Plan
 from tieback.sync.readers import Source, sql_text
 
@@ -146,7 +146,7 @@ class _Build:
         for name, cell in self.plan.cells.items():
             text = cell.text
             if name in ("email", "phone"):
-                text = f"CASE WHEN lower({text}) NOT IN {NOTHING} THEN {text} END"
+                text = f"CASE WHEN NOT {is_nothing(name, text)} THEN {text} END"
             cleaned[name] = cells.Named(name, text)
         return cleaned
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KINDS = ("email", "phone", "domain", "user_agent")
 NOTHING = "('n/a', 'na', 'none', 'null', 'unknown', 'undefined', '-', '--', '.', '0', 'not provided')"
+# A placeholder for a number: one digit again and again, behind a country code or not.
+_NO_NUMBER = f"[0-9]{{0,3}}({'|'.join(f'{digit}{{7,}}' for digit in range(10))})"
 _ADDRESS = r"[^@\s<>()\",;:]+@[^@\s<>()\",;:.]+(\.[^@\s<>()\",;:.]+)+"
 _BOT = (
     r"bot\b|bot[/;_-]|crawl|spider|slurp|headless|phantomjs|lighthouse|pingdom"
@@ -45,6 +47,14 @@ def fill(store: DuckDB, words: dict[str, list[str]], salt: str, region: str) -> 
         store.execute(f"CREATE OR REPLACE TEMP TABLE door_{kind} ({shape})")
         {"email": _emails, "phone": _phones, "domain": _domains, "user_agent": _agents}[kind](store, region)
         store.execute("DROP TABLE door_words")
+
+
+def is_nothing(kind: str, text: str) -> str:
+    """SQL that is true where `text`, given for an e-mail address or a phone number, is a word or number for nothing."""
+    if kind == "email":
+        return f"lower({text}) IN {NOTHING}"
+    digits = f"regexp_replace({text}, '[^0-9]', '', 'g')"
+    return f"(lower({text}) IN {NOTHING} OR regexp_full_match({digits}, '{_NO_NUMBER}'))"
 
 
 def hashed(normal: str) -> str:

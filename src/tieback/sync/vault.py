@@ -38,9 +38,12 @@ def wipe(path: Path, memory: str) -> Wiped:
         fresh.unlink(missing_ok=True)
         try:
             _copy(store, path, fresh)
-        except WorkspaceError:
+        except WorkspaceError as error:
             fresh.unlink(missing_ok=True)
-            raise
+            raise WorkspaceError(
+                f"The raw values are deleted, but traces of them may stay in {path.name}: there is no room to write it "
+                f"anew beside the old one. Free {path.stat().st_size // 2**20 + 1} MB and wipe again."
+            ) from error
     fresh.replace(path)
     return Wiped(values, emptied)
 

@@ -7,31 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieback.schema.click_ids import CLICK_IDS
+
 TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 
-# Parameters that carry an ad click id, most trusted first: the platforms' own before the mail tools'.
-# Those that prove an ad or an e-mail come first: fbclid, igshid and epik are put on unpaid links too.
-CLICK_IDS = (
-    "gclid",
-    "gbraid",
-    "wbraid",
-    "msclkid",
-    "dclid",
-    "li_fat_id",
-    "ttclid",
-    "twclid",
-    "rdt_cid",
-    "sccid",
-    "irclickid",
-    "irclid",
-    "qclid",
-    "yclid",
-    "mc_cid",
-    "_kx",
-    "fbclid",
-    "igshid",
-    "epik",
-)
 _WRITTEN = {"sccid": "ScCid"}  # where the platform writes it otherwise
 _ADDRESS = r"[^\s\"/?&=:;,<>]+(@|%40)[^\s\"/?&=:;,<>@]+\.[a-z]{2,}"
 
@@ -100,7 +79,8 @@ def _query(known: set[str], layers: list[Layer], facts: dict[str, str]) -> None:
         marks = {kind: f"&{_WRITTEN.get(kind, kind)}=" for kind in CLICK_IDS}
         kinds = " ".join(f"WHEN contains(u_query, '{mark}') THEN '{kind}'" for kind, mark in marks.items())
         rests = " ".join(f"WHEN '{kind}' THEN {_after('u_query', mark)}" for kind, mark in marks.items())
-        guard = "contains(u_query, 'id=') OR contains(u_query, '&epik=') OR contains(u_query, '&_kx=')"
+        odd = "".join(f" OR contains(u_query, '&{kind}=')" for kind in CLICK_IDS if not kind.endswith("id"))
+        guard = f"contains(u_query, 'id='){odd}"
         layers[4]["u_click"] = f"CASE WHEN {guard} THEN CASE {kinds} END END"
         layers[5]["u_click_rest"] = f"CASE WHEN u_click IS NOT NULL THEN CASE u_click {rests} END END"
         facts["click_id"] = _value("u_click_rest")
