@@ -10,10 +10,11 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import Meta
 
 from tieback.errors import ConfigError, WorkspaceError, did_you_mean
 
@@ -43,6 +44,11 @@ _ZERO_DECIMALS = {
 _THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 
 
+Positive = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[int, Meta(ge=0)]
+Days = Annotated[float, Meta(gt=0)]
+
+
 def currency_decimals(currency: str) -> int:
     """Decimal places of a currency's minor unit, by ISO 4217: 2 for EUR, 0 for JPY, 3 for KWD."""
     return 0 if currency in _ZERO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
@@ -51,27 +57,27 @@ def currency_decimals(currency: str) -> int:
 class Warehouse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[warehouse]: the embedded engine's limits."""
 
-    memory: str = "1.5GB"
-    threads: int = 0  # 0: all cores
+    memory: Annotated[str, Meta(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|[kmgt]i?b)$")] = "1.5GB"
+    threads: NotNegative = 0  # 0: all cores
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[identity]: how identifiers become people, and people accounts."""
 
-    max_anonymous: int = 100  # browsers and devices of one person
-    max_email: int = 10
-    max_phone: int = 5
-    max_customer: int = 5
-    max_account_people: int = 1000  # above this an e-mail domain is no company
+    max_anonymous: Positive = 100  # browsers and devices of one person
+    max_email: Positive = 10
+    max_phone: Positive = 5
+    max_customer: Positive = 5
+    max_account_people: Positive = 1000  # above this an e-mail domain is no company
     junk: tuple[str, ...] = ()  # identifiers that must never link, besides the built-in ones
     free_mail: tuple[str, ...] = ()  # e-mail domains that are no company, besides the built-in ones
-    phone_region: str = "US"  # where a number without country code is dialled
+    phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "US"  # where a number without country code is dialled
 
 
 class Touches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[touches]: which events are marketing touches, and how long each kind may earn credit."""
 
-    session_minutes: int = 30
+    session_minutes: Positive = 30
     kinds: tuple[str, ...] = (
         "ad_click",
         "email_click",
@@ -84,7 +90,7 @@ class Touches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "offline",
     )
     credit_views: bool = False  # ad_view and email_open: kept, shown, but earn nothing unless true
-    lookback_days: dict[str, float] = {}  # by kind of touch
+    lookback_days: dict[str, Days] = {}  # by kind of touch
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,7 +194,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[report]: what a report shows unless told otherwise."""
 
     model: str = "linear"
-    few_conversions: int = 30  # below this, "too few to say"
+    few_conversions: NotNegative = 30  # below this, "too few to say"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -302,6 +308,9 @@ def _check(settings: Settings, where: str) -> None:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise ConfigError(f"{where}: time_zone {settings.time_zone!r} is no IANA name such as Europe/Berlin.") from None
+    model, models = settings.report.model, settings.models
+    if model not in models and model != Report().model:
+        raise ConfigError(f"{where}: [report] model {model!r} is none of [models]. {did_you_mean(model, models)}")
     for stage in settings.stages:
         if stage not in STAGES:
             raise ConfigError(f"{where}: unknown stage {stage!r} in [stages]. {did_you_mean(stage, STAGES)}")

@@ -91,6 +91,14 @@ def test_a_wrong_call_says_what_to_do(
         ("[conversions.x]\nsource = 'deals'\nstage = 'wonn'", "unknown"),
         ("[[channels]]\nchannel = 'X'\nsource = '('", "regular expression"),
         ("time_zone = 'Mars/Base'", "IANA"),
+        ("[warehouse]\nmemory = 'lots'", "warehouse.memory"),
+        ("[warehouse]\nthreads = -1", "warehouse.threads"),
+        ("[touches]\nsession_minutes = -5", "touches.session_minutes"),
+        ("[touches.lookback_days]\ncall = -3", "touches.lookback_days"),
+        ("[identity]\nmax_email = 0", "identity.max_email"),
+        ("[identity]\nphone_region = 'Germany'", "identity.phone_region"),
+        ("[report]\nfew_conversions = -1", "report.few_conversions"),
+        ("[report]\nmodel = 'liner'", "Did you mean 'linear'?"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_place(
@@ -147,6 +155,16 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
     )
     assert ended_well.returncode in (0, 141)
     assert "Traceback" not in ended_well.stderr
+
+
+def test_output_that_cannot_be_written_is_told_in_one_sentence(folder: Path) -> None:
+    """A full disk behind `>` ends with code 5, not with a traceback."""
+    with Path("/dev/full").open("w") as full:
+        call = [sys.executable, "-m", "tieback", "schema", "events"]
+        ended_badly = subprocess.run(call, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended_badly.returncode == 5
+    assert ended_badly.stderr.startswith("Error: No space left on device")
+    assert "Traceback" not in ended_badly.stderr
 
 
 def test_secrets_are_for_their_owner_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

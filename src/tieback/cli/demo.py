@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tieback.cli.output import say
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -150,7 +151,6 @@ def _import(workspace: Workspace, world: World) -> None:
     from contextlib import nullcontext
 
     from tieback.cli.output import console
-    from tieback.store import DuckDB
     from tieback.sync import Personal, import_file, mapping_for, now
 
     began, received_at = time.perf_counter(), now()
@@ -158,7 +158,7 @@ def _import(workspace: Workspace, world: World) -> None:
     talk = console(stderr=True)
     status = talk.status("Importing") if talk.is_terminal else None
     deliveries = []
-    with _warehouse(workspace, DuckDB) as store, status or nullcontext():
+    with opened(workspace) as store, status or nullcontext():
         for number, (table, path) in enumerate(world.files, start=1):
             if status:
                 status.update(f"Importing {path.name} ({number} of {len(world.files)})")
@@ -177,12 +177,11 @@ def _run(workspace: Workspace) -> None:
 
     from tieback.cli.output import console
     from tieback.pipeline import refresh
-    from tieback.store import DuckDB
 
     began = time.perf_counter()
     talk = console(stderr=True)
     status = talk.status("Starting") if talk.is_terminal else None
-    with _warehouse(workspace, DuckDB) as store, status or nullcontext():
+    with opened(workspace) as store, status or nullcontext():
         stages = refresh(
             store,
             workspace.settings,
@@ -193,11 +192,6 @@ def _run(workspace: Workspace) -> None:
         f"Found {rows['touchpoints']:,} touchpoints and {rows['conversions']:,} conversions, and credited them under "
         f"{len(workspace.settings.models)} models ({time.perf_counter() - began:.1f} s)."
     )
-
-
-def _warehouse(workspace: Workspace, engine: Any) -> Any:
-    limits = workspace.settings.warehouse
-    return engine(workspace.warehouse, memory=limits.memory, threads=limits.threads)
 
 
 def _next(folder: Path, deal: str, seconds: float) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieback.cli.output import emit, say
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -85,9 +86,8 @@ def credited_and_caused(workspace: Workspace, world: World) -> None:
 
 @contextmanager
 def _reading(workspace: Workspace) -> Iterator[DuckDB]:
-    from tieback.store import DuckDB
 
-    with DuckDB(workspace.warehouse, read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         yield store
 
 

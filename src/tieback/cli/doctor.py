@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tieback.cli.output import emit, format_option
+from tieback.cli.warehouse import opened
 from tieback.errors import CheckError
 
 _MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
@@ -25,12 +26,11 @@ def command(folder: Path, form: str) -> None:
     from tieback import freshness
     from tieback.config import open_workspace
     from tieback.metrics.health import Finding, fact_findings, opinion_findings
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
     settings = workspace.settings
     findings = [Finding("settings", "ok", f"{settings.name}: {settings.currency}, {settings.time_zone}")]
-    with DuckDB(workspace.warehouse, read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         findings += fact_findings(store.rows, settings)
         last = freshness.last_run(store)
         if last is None:

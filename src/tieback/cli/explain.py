@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, emit_json, format_option
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Settings
@@ -36,12 +37,11 @@ def command(folder: Path, wanted: str, models: str, form: str) -> None:
     from tieback.config import open_workspace
     from tieback.metrics.explanation import document
     from tieback.metrics.story import story
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
     settings = workspace.settings
     chosen = named_models(models or "all", settings)
-    with DuckDB(workspace.warehouse, read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         check_run(store, settings)
         found = explained(store, settings, wanted, chosen)
     if form == "json":

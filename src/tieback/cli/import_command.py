@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, emit_json, format_option, say
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -84,13 +85,11 @@ def _import(
     form: str,
 ) -> None:
     from tieback.cli.progress import reading
-    from tieback.store import DuckDB
     from tieback.sync import import_file, now
 
-    limits = workspace.settings.warehouse
     deliveries: list[Delivery] = []
     received_at = now()
-    with DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads) as store:
+    with opened(workspace) as store:
         for file in files:
             with reading(store, file.name, file.stat().st_size):
                 delivery = import_file(store, file, table, mapping, personal, received_at, read_as)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from tieback.cli.output import emit, format_option, say
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.store import DuckDB
@@ -95,7 +96,6 @@ def export(folder: Path, file: Path | None, delivery: str, form: str | None) -> 
 def retry(folder: Path, delivery: str, map_file: Path | None) -> None:
     """Take the refused rows in again; those that pass leave the quarantine."""
     from tieback.config import open_workspace
-    from tieback.store import DuckDB
     from tieback.sync import Personal, mapping_for
     from tieback.sync import quarantine as room
 
@@ -103,7 +103,7 @@ def retry(folder: Path, delivery: str, map_file: Path | None) -> None:
     settings = workspace.settings
     personal = Personal(workspace.salt, settings.identity.phone_region)
     replacement = (lambda table: mapping_for(table, map_file)) if map_file else None
-    with DuckDB(workspace.warehouse, memory=settings.warehouse.memory, threads=settings.warehouse.threads) as store:
+    with opened(workspace) as store:
         _check_delivery(store, delivery)
         done = room.retry(store, personal, replacement, delivery)
     for notice in done.notices:
@@ -125,11 +125,10 @@ def retry(folder: Path, delivery: str, map_file: Path | None) -> None:
 def discard(folder: Path, delivery: str) -> None:
     """Let refused rows go for good, once they are mended or not wanted."""
     from tieback.config import open_workspace
-    from tieback.store import DuckDB
     from tieback.sync import quarantine as room
 
     workspace = open_workspace(folder)
-    with DuckDB(workspace.warehouse, memory=workspace.settings.warehouse.memory) as store:
+    with opened(workspace) as store:
         _check_delivery(store, delivery)
         gone = room.discard(store, delivery)
     say(f"{gone:,} refusals discarded.")
@@ -137,10 +136,9 @@ def discard(folder: Path, delivery: str) -> None:
 
 def _store(folder: Path, delivery: str) -> DuckDB:
     from tieback.config import open_workspace
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
-    store = DuckDB(workspace.warehouse, memory=workspace.settings.warehouse.memory, read_only=True)
+    store = opened(workspace, read_only=True)
     try:
         _check_delivery(store, delivery)
     except BaseException:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tieback.cli.output import emit, format_option, say
+from tieback.cli.warehouse import opened
 
 _COLUMNS = ("model", "revenue", "credited", "unattributed", "difference")
 
@@ -27,11 +28,10 @@ def command(folder: Path, form: str) -> None:
     from tieback.config import open_workspace
     from tieback.errors import CheckError
     from tieback.metrics.reconciliation import reconciliation
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
     settings = workspace.settings
-    with DuckDB(workspace.warehouse, read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         check_run(store, settings)
         found = reconciliation(store.rows, tuple(settings.models), settings.decimals)
     emit(

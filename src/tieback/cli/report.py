@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, format_option, say
+from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Settings
@@ -65,7 +66,6 @@ def command(
     from tieback.config import open_workspace
     from tieback.metrics.dimensions import dimensions
     from tieback.metrics.reports import Question
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
     settings = workspace.settings
@@ -79,7 +79,7 @@ def command(
         few=settings.report.few_conversions,
     )
     _check_window(asked)
-    with DuckDB(workspace.warehouse, read_only=True) as store:
+    with opened(workspace, read_only=True) as store:
         check_run(store, settings)
         if is_cohorts:
             _print_cohorts(store, asked, settings, limit, form)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tieback.cli.output import console, say
+from tieback.cli.warehouse import opened
 
 
 @click.command("run")
@@ -28,15 +29,13 @@ def run(folder: Path, *, full: bool = False) -> None:
     from tieback.config import open_workspace
     from tieback.errors import WorkspaceError
     from tieback.pipeline import refresh
-    from tieback.store import DuckDB
 
     workspace = open_workspace(folder)
     if not workspace.warehouse.exists():
         raise WorkspaceError("There are no facts yet. Bring some in with `tieback import TABLE FILE` and run again.")
-    limits = workspace.settings.warehouse
     talk = console(stderr=True)
     status = talk.status("Starting") if talk.is_terminal else None
-    with DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads) as store, status or nullcontext():
+    with opened(workspace) as store, status or nullcontext():
         stages = refresh(
             store,
             workspace.settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,7 @@ def fact_findings(rows: Rows, settings: Settings) -> list[Finding]:
     """Findings about the facts alone; they need no run."""
     return [
         *_holdings(rows),
+        *_rates(rows, settings),
         *_quarantine(rows),
         *_gaps(rows),
         *_clocks(rows),
@@ -41,6 +43,7 @@ def opinion_findings(rows: Rows) -> list[Finding]:
         *_cuts(rows),
         *_unassigned(rows),
         *_spend_and_touches(rows),
+        *_spellings(rows),
         *_left_out(rows),
     ]
 
@@ -68,7 +71,24 @@ _HOLDINGS: dict[str, tuple[str, State, str]] = {
         "warn",
         "Import spend with `tieback import spend FILE`: without it there is no CAC or ROAS.",
     ),
+    "accounts": ("changed_at", "note", ""),
+    "links": ("observed_at", "note", ""),
 }
+
+
+def _rates(rows: Rows, settings: Settings) -> Iterator[Finding]:
+    """Exchange rates are needed only where a currency other than the base one occurs."""
+    held = rows("SELECT count(*) AS facts, max(rate_date) AS latest FROM fx_rates")[0]
+    used = rows("SELECT currency FROM deals UNION SELECT currency FROM orders UNION SELECT currency FROM spend")
+    foreign = sorted({one["currency"] for one in used if one["currency"]} - {settings.currency})
+    if held["facts"]:
+        yield Finding("data", "ok", f"fx_rates: {held['facts']:,} facts, data to {str(held['latest'])[:10]}")
+    elif foreign:
+        told = f"fx_rates: none, but amounts in {', '.join(foreign[:5])}"
+        remedy = f"Import the rates to {settings.currency} with `tieback import fx_rates FILE`."
+        yield Finding("data", "warn", told, remedy)
+    else:
+        yield Finding("data", "note", "fx_rates: none")
 
 
 def _quarantine(rows: Rows) -> Iterator[Finding]:
@@ -112,21 +132,28 @@ def _gaps(rows: Rows) -> Iterator[Finding]:
 
 
 def _clocks(rows: Rows) -> Iterator[Finding]:
-    events = rows(
-        """
-        SELECT count(*) AS n, max(occurred_at) AS latest
-        FROM events WHERE occurred_at > received_at + INTERVAL 1 DAY
-        """
-    )[0]
-    if events["n"]:
-        told = f"{events['n']:,} events lie in the future (up to {events['latest']})"
-        yield Finding("clocks", "warn", told, "Check the source's clock and the time zone in the mapping.")
-    deals = rows("SELECT count(*) AS n FROM deals WHERE changed_at > received_at + INTERVAL 1 DAY")[0]["n"]
-    if deals:
-        told = f"{deals:,} deal changes lie in the future"
-        yield Finding("clocks", "warn", told, "Map the day on which the stage was reached, not a planned one.")
-    if not events["n"] and not deals:
-        yield Finding("clocks", "ok", "no events or deals from the future")
+    is_calm = True
+    for table, (column, what, remedy) in _CLOCKS.items():
+        late = rows(
+            f"""
+            SELECT count(*) AS n, max({column}) AS latest
+            FROM {table} WHERE CAST({column} AS TIMESTAMP) > received_at + INTERVAL 1 DAY
+            """
+        )[0]
+        if late["n"]:
+            is_calm = False
+            told = f"{late['n']:,} {what} in the future (up to {late['latest']})"
+            yield Finding("clocks", "warn", told, remedy)
+    if is_calm:
+        yield Finding("clocks", "ok", "no events, deals, orders or spend from the future")
+
+
+_CLOCKS = {
+    "events": ("occurred_at", "events lie", "Check the source's clock and the time zone in the mapping."),
+    "deals": ("changed_at", "deal changes lie", "Map the day on which the stage was reached, not a planned one."),
+    "orders": ("occurred_at", "orders lie", "Map the day on which it was placed or charged, not a planned one."),
+    "spend": ("spend_date", "rows of spend lie", "Check how the mapping reads dates; leave budgets out."),
+}
 
 
 def _unknown_stages(rows: Rows, settings: Settings) -> Iterator[Finding]:
@@ -151,12 +178,17 @@ def _loop(rows: Rows) -> Iterator[Finding]:
           (SELECT count(*) FROM touchpoints) AS arrive,
           (SELECT count(DISTINCT person_id) FROM touchpoints) AS browse,
           (SELECT count(*) FROM conversions WHERE kind = 'lead') AS leads,
-          (SELECT count(*) FROM conversions WHERE is_new_customer) AS customers
+          (SELECT count(*) FROM conversions WHERE is_new_customer) AS customers,
+          (SELECT count(*) FROM deals) AS deals
         """
     )[0]
+    has_deals = steps.pop("deals") > 0
     told = "{arrive:,} touches → {browse:,} people → {leads:,} leads → {customers:,} customers".format(**steps)
-    if all(steps.values()):
+    empty = [step for step, count in steps.items() if not count]
+    if not empty:
         yield Finding("loop", "ok", told)
+    elif empty == ["leads"] and not has_deals:
+        yield Finding("loop", "note", f"{told}; there are no deals that could make leads")
     else:
         yield Finding("loop", "fault", told, "The loop is open at the first step that counts 0: import what it needs.")
 
@@ -194,8 +226,22 @@ def _matches(rows: Rows) -> Iterator[Finding]:
 
 
 def _cuts(rows: Rows) -> Iterator[Finding]:
-    for cut in rows("SELECT reason, count(*) AS n FROM link_cuts GROUP BY reason ORDER BY n DESC, reason"):
-        told = f"{cut['n']:,} ties not believed: {cut['reason']}"
+    """One finding for each rule that ties broke, however many names stand in the reasons."""
+    cuts = rows(
+        """
+        SELECT reason, count(*) AS n, min(left_kind || ':' || left_value || ' and ' || right_kind || ':' || right_value)
+          AS tie
+        FROM link_cuts GROUP BY reason ORDER BY n DESC, reason
+        """
+    )
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for cut in cuts:
+        rule = cut["reason"].partition(": ")[0].rstrip(".")  # what follows the colon are names
+        counts[rule] += cut["n"]
+        examples.setdefault(rule, cut["tie"])
+    for rule, n in counts.most_common():
+        told = f"{n:,} {'tie' if n == 1 else 'ties'} not believed, such as {examples[rule]}: {rule}"
         yield Finding("identity", "note", told, "They stand in the table link_cuts; mend a wrong one at its source.")
 
 
@@ -220,21 +266,40 @@ def _unassigned(rows: Rows) -> Iterator[Finding]:
 
 
 def _spend_and_touches(rows: Rows) -> Iterator[Finding]:
+    findings = [*_spend_without_touches(rows), *_touches_without_spend(rows)]
+    yield from findings or [Finding("campaigns", "ok", "all spend has touches, and every paid campaign has spend")]
+
+
+def _spend_without_touches(rows: Rows) -> Iterator[Finding]:
+    """By campaign; where the spend names none, by channel."""
     cold = rows(
         """
         SELECT campaign, sum(cost_minor) AS cost FROM costs
-        WHERE campaign IS NOT NULL
-          AND campaign NOT IN (SELECT campaign FROM touchpoints WHERE campaign IS NOT NULL)
+        WHERE campaign <> '' AND campaign NOT IN (SELECT campaign FROM touchpoints WHERE campaign IS NOT NULL)
         GROUP BY campaign ORDER BY cost DESC, campaign
         """
     )
     if cold:
         remedy = "Tag the ads' links with utm_campaign as the platform names the campaign."
         yield Finding("campaigns", "warn", f"spend without touches: {_names(cold)}", remedy)
+    nameless = rows(
+        """
+        SELECT channel AS campaign, sum(cost_minor) AS cost FROM costs
+        WHERE (campaign IS NULL OR campaign = '') AND channel NOT IN (SELECT channel FROM touchpoints)
+        GROUP BY channel ORDER BY cost DESC, channel
+        """
+    )
+    if nameless:
+        told = f"spend without touches, and without a campaign: {_names(nameless)}"
+        remedy = "Give the spend its campaign, or the source and medium of the visits it buys."
+        yield Finding("campaigns", "warn", told, remedy)
+
+
+def _touches_without_spend(rows: Rows) -> Iterator[Finding]:
     free = rows(
         """
         SELECT campaign, count(*) AS n FROM touchpoints
-        WHERE is_paid AND campaign IS NOT NULL
+        WHERE is_paid AND campaign <> ''
           AND campaign NOT IN (SELECT campaign FROM costs WHERE campaign IS NOT NULL)
         GROUP BY campaign ORDER BY n DESC, campaign
         """
@@ -242,13 +307,34 @@ def _spend_and_touches(rows: Rows) -> Iterator[Finding]:
     if free:
         remedy = "Import the spend of these campaigns, or name them alike."
         yield Finding("campaigns", "warn", f"paid touches without spend: {_names(free)}", remedy)
-    untagged = rows("SELECT count(*) AS n FROM touchpoints WHERE is_paid AND campaign IS NULL")[0]["n"]
+    untagged = rows(
+        "SELECT count(*) AS n FROM touchpoints WHERE is_paid AND (campaign IS NULL OR campaign = '')",
+    )[0]["n"]
     if untagged:
         yield Finding(
             "campaigns", "warn", f"{untagged:,} paid touches name no campaign", "Add utm_campaign to the links."
         )
-    if not (cold or free or untagged):
-        yield Finding("campaigns", "ok", "every paid campaign has both spend and touches")
+
+
+def _spellings(rows: Rows) -> Iterator[Finding]:
+    """Campaigns are told apart by letter case, so two spellings are two rows of a report."""
+    twice = rows(
+        """
+        SELECT min(campaign) AS one, max(campaign) AS other
+        FROM (
+          SELECT campaign FROM touchpoints WHERE campaign IS NOT NULL
+          UNION
+          SELECT campaign FROM costs WHERE campaign IS NOT NULL
+        ) AS named
+        GROUP BY lower(campaign) HAVING count(*) > 1
+        ORDER BY 1
+        """
+    )
+    if twice:
+        pairs = [{"campaign": f"{pair['one']!r} and {pair['other']!r}"} for pair in twice]
+        told = f"campaigns that differ only in letter case: {_names(pairs)}"
+        remedy = "Map them to one spelling (`values` in the mapping): each is a row of its own in reports."
+        yield Finding("campaigns", "warn", told, remedy)
 
 
 def _left_out(rows: Rows) -> Iterator[Finding]:
