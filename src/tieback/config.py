@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -306,7 +307,7 @@ def _check(settings: Settings, where: str) -> None:
         raise ConfigError(f"{where}: currency {settings.currency!r} is no ISO 4217 code such as EUR or USD.")
     try:
         ZoneInfo(settings.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(f"{where}: time_zone {settings.time_zone!r} is no IANA name such as Europe/Berlin.") from None
     model, models = settings.report.model, settings.models
     if model not in models and model != Report().model:
@@ -338,17 +339,30 @@ def _check_conversion(kind: str, conversion: Conversion, where: str) -> None:
 
 
 def _salt(folder: Path) -> str:
-    """The workspace's salt; made on first use, readable by its owner alone."""
+    """The workspace's salt; made on first use, readable by its owner alone.
+
+    It is written aside and then linked into place: nobody ever sees half of it, and of two processes one wins.
+    """
     file = folder / SALT_NAME
     try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return file.read_text("ascii").strip()
-    except OSError as error:
+        if not file.exists():
+            aside = folder / f"{SALT_NAME}.{os.getpid()}"
+            descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            try:
+                with os.fdopen(descriptor, "w") as out:
+                    out.write(os.urandom(32).hex() + "\n")
+                with suppress(FileExistsError):
+                    os.link(aside, file)
+            finally:
+                aside.unlink(missing_ok=True)
+        salt = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(
-            f"{file} cannot be made ({error.strerror}). Check the folder's permissions and free space."
+            f"{file} cannot be made or read ({error}). Check the folder's permissions and free space."
         ) from None
-    with os.fdopen(descriptor, "w") as out:
-        salt = os.urandom(32).hex()
-        out.write(salt + "\n")
+    if not re.fullmatch(r"[0-9a-f]{64}", salt):
+        raise WorkspaceError(
+            f"{file} does not hold a salt of 64 hexadecimal digits. Restore it from a backup: with another one, nobody "
+            "who was imported before would be known again."
+        )
     return salt

@@ -141,20 +141,23 @@ def _measured(summed: ir.Table, split: tuple[str, ...]) -> ir.Table:
     """The measures, from sums by what the conversions count towards."""
     import ibis
 
-    def towards(mark: str, column: str, nothing: float = 0) -> ir.Value:
+    def towards(mark: str, column: str) -> ir.Value:
         is_marked = (summed.marks // _MARKS[mark]) % 2 == 1
-        return ibis.ifelse(is_marked, summed[column], nothing).sum()
+        if column not in ("share", "days"):
+            return ibis.ifelse(is_marked, summed[column], 0).sum()
+        # Fractions added up in another order differ in their last digit, which is nothing that anybody measured.
+        return ibis.ifelse(is_marked, summed[column], 0.0).sum().round(9)
 
     return summed.group_by("date", "basis", "model", "cell", *split).aggregate(
-        leads=towards("lead", "share", 0.0),
-        customers=towards("customer", "share", 0.0),
-        sales=towards("sale", "share", 0.0),
-        repeat_customers=towards("repeat", "share", 0.0),
+        leads=towards("lead", "share"),
+        customers=towards("customer", "share"),
+        sales=towards("sale", "share"),
+        repeat_customers=towards("repeat", "share"),
         revenue_minor=towards("revenue", "value"),
         sales_minor=towards("sale", "value"),
         lifetime_minor=towards("lifetime", "value"),
-        cycle_days=towards("cycle", "days", 0.0),
-        cycles=towards("cycle", "share", 0.0),
+        cycle_days=towards("cycle", "days"),
+        cycles=towards("cycle", "share"),
         lead_credits=towards("lead", "lines"),
         sale_credits=towards("sale", "lines"),
     )

@@ -236,6 +236,8 @@ def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
             "The memory limit was reached; nothing was changed. Raise `memory` under [warehouse] in tieback.toml "
             "and run again."
         )
+    if any(sign in text for sign in ("Permission denied", "Read-only file system", "Cannot open file")):
+        return WorkspaceError(f"The workspace cannot be written ({text.splitlines()[0]}). Mend its permissions.")
     if "not a valid DuckDB database file" in text or "Corrupt" in text:
         return WorkspaceError(
             f"The warehouse file is damaged or not one of tieback's ({text.splitlines()[0]}). Restore it from a backup."

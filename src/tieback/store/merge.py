@@ -32,7 +32,7 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
     held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
     if not held:
         added = int(store.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
-        repeated = _drop_repeats(store, table, table.name)
+        repeated = _drop_repeats(store, table, table.name, _told(table, unversioned=unversioned))
         return Merged(added - repeated, repeated)
     store.execute(
         f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS FROM ({select}) given({', '.join(table.names)})", building=table.name
@@ -44,9 +44,9 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
 
 def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
     given = int(store.execute(f"SELECT count(*) FROM {_STAGE}").fetchall()[0][0])
-    _drop_repeats(store, table, _STAGE)
+    _drop_repeats(store, table, _STAGE, _told(table, unversioned=unversioned))
     if unversioned:
-        same = " AND ".join(_equal(table, name) for name in _content(table) if name != table.version)
+        same = " AND ".join(_equal(table, name) for name in _told(table, unversioned=True))
         store.execute(f"DELETE FROM {_STAGE} given WHERE EXISTS (SELECT 1 FROM {table.name} held WHERE {same})")
     replaced = _drop_losers(store, table)
     match = " AND ".join(_equal(table, name) for name in table.key)
@@ -72,8 +72,8 @@ def _remember(store: DuckDB, table: Table, replaced: int) -> None:
     store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
 
 
-def _drop_repeats(store: DuckDB, table: Table, name: str) -> int:
-    """Leave one row of each key in `name`, the one with the smallest content; returns how many went.
+def _drop_repeats(store: DuckDB, table: Table, name: str, told: tuple[str, ...]) -> int:
+    """Leave one row of each key in `name`, that with the smallest digest of the columns `told`; returns how many went.
 
     A cheap look at the hashes of the keys comes first: most deliveries repeat nothing.
     """
@@ -83,7 +83,7 @@ def _drop_repeats(store: DuckDB, table: Table, name: str) -> int:
         return 0
     later = (
         f"SELECT rowid FROM {name} WHERE {digest} IN ({twice}) "
-        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {_digest(table)}, rowid) > 1"
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {_digest(told)}, rowid) > 1"
     )
     return int(store.execute(f"DELETE FROM {name} WHERE rowid IN ({later})", building=table.name).fetchall()[0][0])
 
@@ -103,9 +103,10 @@ def _drop_losers(store: DuckDB, table: Table) -> int:
         return 0
     losers = (
         f"SELECT held_row FROM merge_conflicts "
-        f"JOIN (SELECT rowid AS held_row, {_digest(table)} AS was FROM {table.name} "
+        f"JOIN (SELECT rowid AS held_row, {_digest(_content(table))} AS was FROM {table.name} "
         f"WHERE rowid IN (SELECT held_row FROM merge_conflicts)) USING (held_row) "
-        f"JOIN (SELECT rowid AS given_row, {_digest(table)} AS new FROM {_STAGE}) USING (given_row) WHERE new < was"
+        f"JOIN (SELECT rowid AS given_row, {_digest(_content(table))} AS new FROM {_STAGE}) USING (given_row) "
+        "WHERE new < was"
     )
     return int(store.execute(f"DELETE FROM {table.name} WHERE rowid IN ({losers})").fetchall()[0][0])
 
@@ -114,9 +115,14 @@ def _content(table: Table) -> tuple[str, ...]:
     return tuple(name for name in table.names if name not in _PROVENANCE)
 
 
-def _digest(table: Table) -> str:
+def _told(table: Table, *, unversioned: bool) -> tuple[str, ...]:
+    """The columns that the source gave: a version made up on importing must not choose between two rows."""
+    return tuple(name for name in _content(table) if not (unversioned and name == table.version))
+
+
+def _digest(names: tuple[str, ...]) -> str:
     """A digest of what a row says, the same in every release and on every machine."""
-    cells = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in _content(table))
+    cells = ", ".join(f"coalesce({name}::VARCHAR, chr(30))" for name in names)
     return f"md5(concat_ws(chr(31), {cells}))"
 
 

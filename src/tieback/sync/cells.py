@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +18,6 @@ _LOWER = {
     ("orders", "kind"),
     ("links", "left_kind"),
     ("links", "right_kind"),
-    ("events", "email_hash"),
 }
 _SPAN = "NOT BETWEEN {type} '1900-01-01' AND {type} '2199-12-31'"
 
@@ -71,7 +71,10 @@ def _text(table: str, name: str, raw: str) -> Reading:
         return Reading(value, quoted(raw) + sql_text(" is no currency code of three letters, such as EUR"))
     if name == "country":
         return Reading(f"CASE WHEN length({raw}) = 2 THEN upper({raw}) ELSE {raw} END")
-    if (table, name) in _LOWER or name in ("email_hash", "phone_hash", "referrer_domain", "click_id_kind"):
+    if name in ("email_hash", "phone_hash"):
+        value = f"CASE WHEN regexp_full_match(lower({raw}), '[0-9a-f]{{64}}') THEN lower({raw}) END"
+        return Reading(value, sql_text(f"it is no SHA-256 hash; give the address or number itself, as {name[:-5]}"))
+    if (table, name) in _LOWER or name in ("referrer_domain", "click_id_kind"):
         return Reading(f"lower({raw})")
     return Reading(raw)
 
@@ -80,6 +83,12 @@ def _number(column: Column, raw: str, rule: Rule, written: Written) -> Reading:
     decimal, thousands = rule.decimal or written.decimal, rule.thousands or written.thousands
     bare = raw
     if thousands:
+        if thousands == decimal:
+            raise ConfigError(f"decimal and thousands are both {decimal!r} in the mapping. Give each its own sign.")
+        gap = "[ \u00a0\u202f]" if thousands == " " else f"[{re.escape(thousands)}]"
+        part = f"([{re.escape(decimal or '.')}][0-9]*)?" if (decimal or ".") != thousands else ""
+        grouped = sql_text(f"[+-]?([0-9]{{1,3}}({gap}[0-9]{{3}})*|[0-9]+){part}")
+        bare = f"CASE WHEN regexp_full_match({raw}, {grouped}) THEN {raw} END"
         bare = f"replace({bare}, {sql_text(thousands)}, '')"
         if thousands == " ":
             bare = f"replace(replace({bare}, chr(160), ''), chr(8239), '')"
@@ -109,14 +118,15 @@ def _instant(raw: str, rule: Rule, written: Written) -> Reading:
             _epoch(raw, formats[0]), quoted(raw) + sql_text(f" is no time in {formats[0][6:]} since 1970"), doubt
         )
     if formats:
-        parsed = f"try_strptime({raw}, [{', '.join(map(sql_text, formats))}])"
-        known = any("%z" in each or "%Z" in each for each in formats)
-        value = f"{parsed} AT TIME ZONE 'UTC'" if known else _from_zone(parsed, zone)
-        return Reading(value, quoted(raw) + sql_text(f" is no time written as {' or '.join(formats)}"), doubt)
+        each_way = ", ".join(_parsed(raw, each, zone) for each in formats)
+        return Reading(
+            f"coalesce({each_way})", quoted(raw) + sql_text(f" is no time written as {' or '.join(formats)}"), doubt
+        )
     said = quoted(raw) + sql_text(
         " is no time such as 2025-03-04T10:00:00Z; if it is one written otherwise, give its format in a mapping"
     )
-    by_length = f"CASE length({raw}) WHEN 10 THEN {_epoch(raw, 'epoch_s')} WHEN 13 THEN {_epoch(raw, 'epoch_ms')} END"
+    digits = f"length(split_part({raw}, '.', 1))"
+    by_length = f"CASE {digits} WHEN 10 THEN {_epoch(raw, 'epoch_s')} WHEN 13 THEN {_epoch(raw, 'epoch_ms')} END"
     with_zone = f"try_cast({raw} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
     if zone and zone != "UTC":
         has_zone = f"regexp_matches({raw}, ':\\d\\d.*([Zz]|[+-]\\d\\d(:?\\d\\d)?| [A-Za-z/_]+)$')"
@@ -156,6 +166,11 @@ def _epoch(raw: str, unit: str) -> str:
     number = f"try_cast({raw} AS DOUBLE)"
     limit, micros = ("7258118400", "1e6") if unit == "epoch_s" else ("7258118400000", "1e3")
     return f"CASE WHEN {number} BETWEEN 0 AND {limit} THEN make_timestamp(({number} * {micros})::BIGINT) END"
+
+
+def _parsed(raw: str, format: str, zone: str) -> str:
+    parsed = f"try_strptime({raw}, {sql_text(format)})"
+    return f"{parsed} AT TIME ZONE 'UTC'" if "%z" in format or "%Z" in format else _from_zone(parsed, zone)
 
 
 def _from_zone(naive: str, zone: str) -> str:

@@ -199,7 +199,7 @@ def _counts(store: DuckDB, source: Source, made: tuple[Plan, ...]) -> list[int]:
         for plan in made
     )
     forget_rejects(store)
-    return [int(each) for each in store.execute(f"SELECT count(*){meant} FROM {source.counted}").fetchall()[0]]
+    return [int(each) for each in store.execute(f"SELECT count(*){meant} FROM {source.scan}").fetchall()[0]]
 
 
 def _refuse(

@@ -15,7 +15,13 @@ from tieback.sync.plan import Plan
 from tieback.sync.readers import Source, sql_text
 
 _LINK_KINDS = ("anonymous", "user", "email", "phone", "contact", "customer", "group", "account")
-_LOGINS = ("user_id", "customer_id", "contact_id")  # often an e-mail address, which must not stay raw
+_LOGINS = (
+    "user_id",
+    "customer_id",
+    "contact_id",
+    "anonymous_id",
+    "group_id",
+)  # often an e-mail address, which must not stay raw
 _ONE_OF = {("orders", "kind"): ORDER_KINDS, ("links", "left_kind"): _LINK_KINDS, ("links", "right_kind"): _LINK_KINDS}
 
 # Never true. An expression that is not the same each time stays where it is written: the optimiser would otherwise put
@@ -196,7 +202,7 @@ class _Build:
             self.typed["domain"] = "coalesce(k_domain.normal, lower(r_domain))"
         for name in _LOGINS:
             if name in self.plan.cells:
-                address = f"contains(r_{name}, '@') AND contains(split_part(r_{name}, '@', 2), '.')"
+                address = _is_address(f"r_{name}")
                 self.typed[name] = f"CASE WHEN {address} THEN {hashed(f'lower(r_{name})')} ELSE r_{name} END"
                 if name == "user_id" and "email_hash" in columns and "email_hash" not in self.typed:
                     self.typed["email_hash"] = f"CASE WHEN {address} THEN {hashed(f'lower(r_{name})')} END"
@@ -210,7 +216,7 @@ class _Build:
             is_hash = f"regexp_full_match({value}, '[0-9a-f]{{64}}')"
             looked_up = f"CASE {kind} WHEN 'email' THEN k_{side}_email.hash ELSE k_{side}_phone.hash END"
             personal = f"CASE WHEN {is_hash} THEN {value} ELSE {looked_up} END"
-            login = f"CASE WHEN contains({value}, '@') THEN {hashed(f'lower({value})')} ELSE {value} END"
+            login = f"CASE WHEN {_is_address(value)} THEN {hashed(f'lower({value})')} ELSE {value} END"
             self.typed[f"{side}_value"] = f"CASE WHEN {kind} IN ('email', 'phone') THEN {personal} ELSE {login} END"
             unread = f"{value} IS NOT NULL AND t_{side}_value IS NULL"
             said = f"'it is no ' || CASE t_{side}_kind WHEN 'email' THEN 'e-mail address' ELSE 'phone number' END"
@@ -221,7 +227,8 @@ class _Build:
     def _look_up(self, kind: str, raw: str, alias: str) -> None:
         """Join the lookup `kind` on SQL `raw` (over the raw columns r_x)."""
         cleaned = ", ".join(f"{cell.text} AS r_{name}" for name, cell in self._cleaned().items())
-        first = f"SELECT {cleaned} FROM {self.source.scan}"
+        where = f" WHERE {self.plan.where}" if self.plan.where else ""
+        first = f"SELECT {cleaned} FROM {self.source.scan}{where}"
         self.words.setdefault(kind, []).append(f"SELECT DISTINCT {raw} AS raw FROM ({first})")
         self.joins.append(f"LEFT JOIN door_{kind} {alias} ON {alias}.raw = {raw}")
 
@@ -234,6 +241,10 @@ class _Build:
         else:
             return "NULL::VARCHAR"
         return f"nullif({web.without_addresses(f'{merged}::VARCHAR')}, '{{}}')"
+
+
+def _is_address(text: str) -> str:
+    return f"contains({text}, '@') AND contains(split_part({text}, '@', 2), '.')"
 
 
 def _in_order(table: str) -> dict[str, str]:

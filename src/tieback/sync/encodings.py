@@ -72,7 +72,20 @@ def opening(path: Path) -> Opening:
     for start, what in _ODD_HEADS.items():
         if head.startswith(start):
             raise InputError(f"{path.name} is {what}. Save the table as CSV and import that.")
-    return Opening(head.startswith(b"PAR1") and not is_gzip, is_gzip, head)
+    return Opening(head.startswith(b"PAR1"), is_gzip, head)
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """A copy of the gzip file `path`, unpacked, that goes away after the block."""
+    with tempfile.TemporaryDirectory(prefix="tieback-") as folder:
+        copy = Path(folder) / "unpacked"
+        try:
+            with gzip.open(path) as file, copy.open("wb") as out:
+                shutil.copyfileobj(file, out)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+        yield copy
 
 
 @contextmanager
@@ -84,7 +97,8 @@ def as_utf8(path: Path, start: Opening, encoding: str = "") -> Iterator[Plain]:
     found = encoding or _encoding(path, start.sample)
     try:
         name = codecs.lookup(found).name
-    except LookupError:
+        "".encode(name)
+    except (LookupError, UnicodeError):
         raise InputError(f"{path.name}: there is no encoding {found!r}. Try utf-8, utf-16 or latin-1.") from None
     if name in ("utf-8", "utf-8-sig", "ascii"):
         yield Plain(path, start.sample.decode("utf-8-sig", "ignore"))
@@ -125,8 +139,8 @@ def _transcode(path: Path, copy: Path, encoding: str, *, packed: bool) -> None:
                 out.write(text.removeprefix("\ufeff") if first else text)
                 first = False
             out.write(decoder.decode(b"", final=True))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is not {encoding} throughout ({error.reason}). Save it as UTF-8.") from None
+    except UnicodeError as error:
+        raise InputError(f"{path.name} is not {encoding} throughout ({error}). Save it as UTF-8.") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
     except OSError as error:

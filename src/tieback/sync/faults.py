@@ -17,6 +17,9 @@ _BROKEN = """CASE error_type
     ELSE lower(error_type) || ': ' || error_message END"""
 
 
+_BROKEN_LINE = "'the line holds a control character, or is longer than 32 MB'"
+
+
 def find_faults(store: DuckDB, source: Source, made: tuple[Plan, ...], doors: tuple[Door, ...]) -> None:
     """Make door_faults(row_number, table_name, column_name, reason, raw), rows counted as a spreadsheet counts them.
 
@@ -39,7 +42,7 @@ def find_faults(store: DuckDB, source: Source, made: tuple[Plan, ...], doors: tu
         store.execute(f"UPDATE door_faults SET row_number = row_number + {source.header_rows}")
         return
     _count_broken_rows_in(store, source)
-    reason = _BROKEN.replace("{columns}", str(len(source.columns)))
+    reason = _BROKEN.replace("{columns}", str(len(source.columns))) if not source.line else _BROKEN_LINE
     store.execute(
         f"INSERT INTO door_faults SELECT line, {sql_text(made[0].table.name)}, '', max({reason}), "
         "json_object('_line', any_value(csv_line))::VARCHAR FROM door_rejects GROUP BY line"

@@ -189,7 +189,8 @@ def _rest(fact: Fact, source: Source, kept: list[int]) -> str:
     has_json = any(column.type == "json" for column in fact.table.columns)
     if not (fact.keep_rest and has_json and kept):
         return ""
-    pairs = ", ".join(f"{sql_text(source.columns[index])}, {source.json_cell(index)}" for index in kept)
+    in_order = sorted(kept, key=lambda index: source.columns[index])  # the order of columns is no difference of facts
+    pairs = ", ".join(f"{sql_text(source.columns[index])}, {source.json_cell(index)}" for index in in_order)
     return f"json_object({pairs})"
 
 
@@ -223,5 +224,6 @@ def _word(value: str | float | bool) -> str:
 
 
 def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:12])
+    # A file without a header has a row of people where the names should be.
+    shown = ", ".join("…" if "@" in name or sum(map(str.isdigit, name)) > 6 else name for name in names[:12])
     return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"

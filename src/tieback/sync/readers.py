@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tieback.errors import InputError
 from tieback.store import DuckDB
-from tieback.sync.encodings import Opening, as_utf8, opening
+from tieback.sync.encodings import Opening, as_utf8, opening, unpacked
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _DELIMITERS = ",;\t|"
+# Merely told to ignore errors, the reader drops good rows behind a broken one too.
+_REJECTS = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
 _LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
 
 
@@ -22,9 +25,8 @@ _LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
 class Source:
     """A file as text columns c0, c1 … under its own column names.
 
-    scan: a FROM clause with those columns; broken rows are left out.
-    counted: the same for counting, numbered: the same with `row_number`, in file order, from 1. Of both, broken rows
-    go to the temporary table door_rejects, if the format knows of any.
+    scan: a FROM clause with those columns; numbered: the same with `row_number`, in file order, from 1. Broken rows are
+    left out and go to the temporary table door_rejects, if the format knows of any.
     line: SQL of the row as it stood, for JSON lines; empty where the row is its cells.
     header_rows: rows before the first one of data, as a spreadsheet counts.
     flaw, flaw_reason: SQL that is true for a row broken as a whole, and what to say of it.
@@ -34,7 +36,6 @@ class Source:
     size: int
     columns: tuple[str, ...]
     scan: str
-    counted: str
     numbered: str
     header_rows: int = 0
     line: str = ""
@@ -64,7 +65,8 @@ def opened(store: DuckDB, path: Path, *, format: str = "", delimiter: str = "", 
     """
     start = opening(path)
     if start.is_parquet or format == "parquet":
-        yield _parquet(store, path)
+        with unpacked(path) if start.is_gzip else nullcontext(path) as readable:
+            yield _parquet(store, readable, path)
         return
     with as_utf8(path, start, encoding) as plain:
         yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
@@ -98,7 +100,13 @@ def _sniffed_format(path: Path, first: str) -> str:
 
 def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -> Source:
     delimiter = delimiter or _sniffed_delimiter(sample)
-    header = next(csv.reader(io.StringIO(sample), delimiter=delimiter), [])
+    try:
+        header = next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])
+    except (csv.Error, TypeError) as error:
+        raise InputError(
+            f"The header of {path.name} cannot be read ({error}). Write it as one line of column names, parted by one "
+            "sign, or name that sign with delimiter in a mapping."
+        ) from None
     columns = tuple(name.strip() for name in header)
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
@@ -109,17 +117,15 @@ def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -
     columns = tuple(name or f"column {number}" for number, name in enumerate(columns, 1))
     types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
     options = (
-        f"{sql_text(str(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
+        f"{sql_text(literal_path(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
         f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}"
     )
-    rejects = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
     return Source(
         file=path.name,
         size=path.stat().st_size,
         columns=columns,
-        scan=f"read_csv({options}, ignore_errors=true)",
-        counted=f"read_csv({options}, {rejects})",
-        numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {rejects}))",
+        scan=f"read_csv({options}, {_REJECTS})",
+        numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {_REJECTS}))",
         header_rows=1,
     )
 
@@ -132,9 +138,9 @@ def _sniffed_delimiter(sample: str) -> str:
 
 def _json_lines(store: DuckDB, readable: Path, path: Path, packed: str) -> Source:
     lines = (
-        f"read_csv({sql_text(str(readable))}, auto_detect=false, header=false, delim=chr(1), quote='', escape='', "
-        f"columns={{'line': 'VARCHAR'}}, max_line_size={_LONGEST_LINE}, buffer_size={4 * _LONGEST_LINE}, "
-        f"compression={sql_text(packed)}, ignore_errors=true)"
+        f"read_csv({sql_text(literal_path(readable))}, auto_detect=false, header=false, delim=chr(1), quote='', "
+        f"escape='', columns={{'line': 'VARCHAR'}}, max_line_size={_LONGEST_LINE}, buffer_size={4 * _LONGEST_LINE}, "
+        f"compression={sql_text(packed)}, {_REJECTS})"
     )
     return json_source(store, path.name, path.stat().st_size, f"SELECT line FROM {lines}")
 
@@ -150,24 +156,23 @@ def json_source(store: DuckDB, file: str, size: int, lines: str, numbered: str =
     cells = "".join(f", cells[{index + 1}] AS c{index}" for index in range(len(columns)))
     flaw = "(CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END)"
     read = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cells"
-    counted = numbered or f"SELECT row_number() OVER () AS row_number, line FROM ({lines})"
+    numbered = numbered or f"SELECT row_number() OVER () AS row_number, line FROM ({lines})"
     scan = f"(SELECT line{cells} FROM (SELECT line, {read} FROM ({lines}) WHERE line IS NOT NULL))"
     return Source(
         file=file,
         size=size,
         columns=columns,
         scan=scan,
-        counted=scan,
         numbered=f"(SELECT row_number, line{cells} FROM "
-        f"(SELECT row_number, line, {read} FROM ({counted}) WHERE line IS NOT NULL))",
+        f"(SELECT row_number, line, {read} FROM ({numbered}) WHERE line IS NOT NULL))",
         line="line",
         flaw=flaw,
         flaw_reason="it is not a JSON object",
     )
 
 
-def _parquet(store: DuckDB, path: Path) -> Source:
-    table = f"read_parquet({sql_text(str(path))})"
+def _parquet(store: DuckDB, readable: Path, path: Path) -> Source:
+    table = f"read_parquet({sql_text(literal_path(readable))}, hive_partitioning=false)"
     try:
         described = store.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()
     except Exception as error:
@@ -185,9 +190,13 @@ def _parquet(store: DuckDB, path: Path) -> Source:
         size=path.stat().st_size,
         columns=tuple(str(row[0]) for row in described),
         scan=f"({chosen})",
-        counted=f"({chosen})",
         numbered=f"(SELECT row_number() OVER () AS row_number, * FROM ({chosen}))",
     )
+
+
+def literal_path(path: Path) -> str:
+    """A path that means just that file, whatever signs its name holds."""
+    return glob.escape(str(path.resolve()))
 
 
 def json_path(name: str) -> str:

@@ -26,6 +26,7 @@ def wipe(path: Path, memory: str) -> Wiped:
     content and the words quoted in the reason go. Facts keep their hashes and lose nothing.
     Raises WorkspaceError when there is no room for the new file; the values are deleted even then.
     """
+    path = path.resolve()  # a link stays one
     with DuckDB(path, memory=memory) as store:
         with store.transaction():
             values = int(store.execute("DELETE FROM vault").fetchall()[0][0])
@@ -39,7 +40,8 @@ def wipe(path: Path, memory: str) -> Wiped:
         try:
             _copy(store, path, fresh)
         except WorkspaceError as error:
-            fresh.unlink(missing_ok=True)
+            for left in (fresh, fresh.with_name(fresh.name + ".wal")):
+                left.unlink(missing_ok=True)
             raise WorkspaceError(
                 f"The raw values are deleted, but traces of them may stay in {path.name}: there is no room to write it "
                 f"anew beside the old one. Free {path.stat().st_size // 2**20 + 1} MB and wipe again."
