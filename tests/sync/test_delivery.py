@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.sync.files import MOMENT, PERSONAL, csv_text, facts, taken
+from tieback.errors import InputError
 from tieback.store import DuckDB
 from tieback.sync import delivery as delivery_module
-from tieback.sync import mapping_for, mapping_from, preview
+from tieback.sync import import_file, mapping_for, mapping_from, preview
 from tieback.sync.quarantine import retry
 from tieback.sync.vault import wipe
 
@@ -241,3 +243,83 @@ def test_a_delivery_records_what_came_of_the_file(store: DuckDB, tmp_path: Path)
     }
     assert facts(store, "deals", "DISTINCT origin") == ["d1"]
     assert rows[0]["received_at"] == datetime(2026, 3, 1, 12)
+
+
+def test_a_stray_quotation_mark_costs_its_own_row_alone(store: DuckDB, tmp_path: Path) -> None:
+    """What comes behind a broken row goes in, however long the file is."""
+    rows = "".join(f"D{number},lead,{number},2025-01-01\n" for number in range(60_000))
+    text = "deal_id,stage,amount,changed_at\n" + rows[:400_000] + "\n" + 'X,"un"closed,1,2025-01-01\n' + rows
+    delivery = taken(store, tmp_path, "deals", text)
+    assert delivery.facts_added == 60_000
+    assert [reason for *_, reason in refusals(store) if "quotation" in reason] != []
+
+
+@pytest.mark.parametrize("bad", [b'{"deal_id": "2\x01", "changed_at": "2025-01-01"}', b"{" + b" " * 33_000_000 + b"}"])
+def test_a_json_line_that_cannot_be_read_waits_in_quarantine(bad: bytes, store: DuckDB, tmp_path: Path) -> None:
+    """A control character or an endless line is refused and told, never dropped."""
+    good = b'{"deal_id": "1", "stage": "won", "changed_at": "2025-01-01"}'
+    delivery = taken(
+        store, tmp_path, "deals", b"\n".join([good, bad, good.replace(b'"1"', b'"3"'), b""]), name="a.jsonl"
+    )
+    assert (delivery.rows_read, delivery.facts_added, delivery.rows_refused) == (3, 2, 1)
+    assert [row for row, *_ in refusals(store)] == [2]
+
+
+def test_json_lines_in_latin_1_are_read_wherever_it_shows(store: DuckDB, tmp_path: Path) -> None:
+    """A byte beyond the first megabyte that is no UTF-8 makes the file Latin-1, as in a CSV."""
+    lines = [f'{{"deal_id": "{number}", "name": "x", "changed_at": "2025-01-01"}}' for number in range(20_000)]
+    text = "\n".join([*lines, '{"deal_id": "last", "name": "Zürich", "changed_at": "2025-01-01"}'])
+    delivery = taken(store, tmp_path, "deals", text.encode("latin-1"), name="a.jsonl")
+    assert (delivery.facts_added, delivery.rows_refused) == (20_001, 0)
+    assert store.rows("SELECT name FROM deals WHERE deal_id = 'last'") == [{"name": "Zürich"}]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "parquet.gz"])
+def test_a_name_means_just_that_file(ending: str, store: DuckDB, tmp_path: Path) -> None:
+    """Signs of a pattern in a file's name stand for themselves, and folders named like columns say nothing."""
+    folder = tmp_path / "amount=999"
+    folder.mkdir()
+    for name, deal in (("[ab]", "right"), ("a", "wrong"), ("b", "wrong")):
+        rows = f"SELECT '{deal}' AS deal_id, 'won' AS stage, '10.5' AS amount, '2025-01-01' AS changed_at"
+        plain = str(tmp_path / "plain")
+        kind = {"csv": "CSV", "jsonl": "JSON"}.get(ending, "PARQUET")
+        store.execute(f"COPY ({rows}) TO '{plain}' (FORMAT {kind})")
+        content = Path(plain).read_bytes()
+        (folder / f"{name}.{ending}").write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    import_file(store, folder / f"[ab].{ending}", "deals", mapping_from("", "deals"), PERSONAL, MOMENT)
+    assert [(deal, float(amount)) for deal, amount in facts(store, "deals", "deal_id", "amount")] == [("right", 10.5)]
+
+
+@pytest.mark.parametrize("costs", [("5", "7"), ("7", "5")])
+def test_two_rows_of_one_day_in_a_file_without_version_end_alike_each_time(
+    costs: tuple[str, str], store: DuckDB, tmp_path: Path
+) -> None:
+    """Which of them counts is decided by what they say: importing the file again, later, changes nothing."""
+    text = csv_text({"spend_date": "2025-01-01", "platform": "g", "campaign": "c", "cost": cost} for cost in costs)
+    taken(store, tmp_path, "spend", text)
+    held = facts(store, "spend")
+    for days in range(1, 6):
+        assert taken(store, tmp_path, "spend", text, at=MOMENT + timedelta(days=days)).facts_added == 0
+    assert facts(store, "spend") == held
+
+
+def test_the_order_of_columns_makes_no_other_event(store: DuckDB, tmp_path: Path) -> None:
+    """What nobody wants is kept in an order of its own, so that an event without id is the same event again."""
+    taken(store, tmp_path, "events", "occurred_at,kind,plan,n\n2025-01-01,page,pro,5\n")
+    assert taken(store, tmp_path, "events", "n,occurred_at,plan,kind\n5,2025-01-01,pro,page\n").facts_added == 0
+
+
+def test_a_row_that_a_mapping_leaves_out_leaves_no_address(store: DuckDB, tmp_path: Path) -> None:
+    """The vault holds the addresses of what went in alone."""
+    mapping = 'when = { column = "state", is = ["in"] }\n[columns]\nemail = "email"\n'
+    text = "contact_id,email,state,changed_at\n1,in@acme.com,in,2025-01-01\n2,out@acme.com,out,2025-01-01\n"
+    taken(store, tmp_path, "contacts", text, mapping)
+    assert [row["raw_value"] for row in store.rows("FROM vault")] == ["in@acme.com"]
+
+
+def test_a_file_without_header_shows_nobody_s_address(store: DuckDB, tmp_path: Path) -> None:
+    """The row that stands where names should be is not repeated in the message."""
+    with pytest.raises(InputError) as told:
+        taken(store, tmp_path, "contacts", "jane@acme.com,+1 415 555 0123,x\n")
+    assert "jane" not in str(told.value)
+    assert "0123" not in str(told.value)

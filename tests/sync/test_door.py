@@ -293,3 +293,52 @@ def test_the_channel_rules_know_exactly_the_click_ids_of_the_door() -> None:
 def test_a_number_of_one_digit_is_nobody_s(number: str, store: DuckDB, tmp_path: Path) -> None:
     """Placeholders in a field for phone numbers are taken for nothing: the row goes in and ties nobody to anybody."""
     assert one_event(store, tmp_path, "phone_hash", phone=number) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("1.234,50", "1234.50"), ("12,5", "12.5"), ("1234", "1234"), ("-1.234.567", "-1234567"), ("12.50", None)]
+    + [(wrong, None) for wrong in ("1.23", "1,234.50", "1..2", "12.3456")],
+)
+def test_a_number_with_thousands_is_read_as_grouped_or_not_at_all(
+    written: str, meant: str | None, store: DuckDB, tmp_path: Path
+) -> None:
+    """A point that does not part thousands makes the row wait: nobody's 12.50 becomes 1250."""
+    mapping = '[file]\ndecimal = ","\nthousands = "."\ndelimiter = ";"\n'
+    taken(store, tmp_path, "deals", f"deal_id;amount;changed_at\n1;{written};2025-01-01\n", mapping)
+    assert facts(store, "deals", "amount") == ([Decimal(meant)] if meant else [])
+
+
+def test_decimal_and_thousands_need_signs_of_their_own(store: DuckDB, tmp_path: Path) -> None:
+    """One sign for both is a mistake in the mapping."""
+    with pytest.raises(ConfigError, match="both ','"):
+        taken(store, tmp_path, "deals", "deal_id,amount,changed_at\n", '[file]\ndecimal = ","\nthousands = ","\n')
+
+
+def test_each_format_of_a_list_has_its_own_zone(store: DuckDB, tmp_path: Path) -> None:
+    """A format with an offset does not take the mapping's time zone away from the others."""
+    mapping = (
+        '[columns]\nchanged_at = { from = "at", format = ["%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S%z"], '
+        'time_zone = "Europe/Berlin" }\n'
+    )
+    text = "deal_id,at\n1,05.03.2025 10:00\n2,2025-03-05T10:00:00+03:00\n"
+    taken(store, tmp_path, "deals", text, mapping)
+    assert facts(store, "deals", "changed_at") == [datetime(2025, 3, 5, 7), datetime(2025, 3, 5, 9)]
+
+
+def test_seconds_since_1970_may_have_decimals(store: DuckDB, tmp_path: Path) -> None:
+    """The digits before the point tell seconds from milliseconds."""
+    assert one_event(store, tmp_path, "occurred_at", occurred_at="1735812000.25") == datetime(
+        2025, 1, 2, 10, 0, 0, 250000
+    )
+
+
+def test_a_hash_that_is_none_is_refused(store: DuckDB, tmp_path: Path) -> None:
+    """An address given for its hash does not lie raw in a fact."""
+    assert "no SHA-256 hash" in str(one_event(store, tmp_path, "email_hash", email_hash="jane@acme.com"))
+
+
+@pytest.mark.parametrize("column", ["anonymous_id", "group_id", "user_id"])
+def test_an_address_for_an_id_is_hashed(column: str, store: DuckDB, tmp_path: Path) -> None:
+    """Whatever identifies somebody by an e-mail address is kept as a hash."""
+    assert len(str(one_event(store, tmp_path, column, **{column: "jane@acme.com"}))) == 64
