@@ -338,23 +338,28 @@ def _check_conversion(kind: str, conversion: Conversion, where: str) -> None:
         raise ConfigError(f"{place} lookback_days must be above 0.")
 
 
-def _salt(folder: Path) -> str:
-    """The workspace's salt; made on first use, readable by its owner alone.
+def write_new(file: Path, text: str, mode: int = 0o666) -> None:
+    """Make `file` with `text`, whole or not at all: nobody ever sees half of it, and of two processes one makes it.
 
-    It is written aside and then linked into place: nobody ever sees half of it, and of two processes one wins.
+    Raises FileExistsError when it is there already, other OSErrors when it cannot be made.
     """
+    aside = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.link(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _salt(folder: Path) -> str:
+    """The workspace's salt; made on first use, readable by its owner alone."""
     file = folder / SALT_NAME
     try:
         if not file.exists():
-            aside = folder / f"{SALT_NAME}.{os.getpid()}"
-            descriptor = os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            try:
-                with os.fdopen(descriptor, "w") as out:
-                    out.write(os.urandom(32).hex() + "\n")
-                with suppress(FileExistsError):
-                    os.link(aside, file)
-            finally:
-                aside.unlink(missing_ok=True)
+            with suppress(FileExistsError):
+                write_new(file, os.urandom(32).hex() + "\n", 0o600)
         salt = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(

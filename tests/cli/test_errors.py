@@ -172,3 +172,38 @@ def test_secrets_are_for_their_owner_alone(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(folder)
     assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
     assert oct((folder / SALT_NAME).stat().st_mode & 0o777) == "0o600"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x", "ä" * 64])
+def test_a_salt_that_is_none_stops_every_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Hashing with an empty or half salt would expose everybody and know nobody again."""
+    monkeypatch.chdir(folder)
+    (folder / SALT_NAME).write_text(text)
+    assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 5
+    assert SALT_NAME in capsys.readouterr().err
+    assert not (folder / "warehouse.duckdb").exists()
+
+
+def test_a_workspace_that_could_not_be_made_is_made_the_next_time(folder: Path) -> None:
+    """Where the disk is full at the first import, no half file is left to pass for a damaged workspace."""
+    call = [sys.executable, "-m", "tieback", "import", "events", "events.csv"]
+    limited = ["bash", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "bash", *call]  # files of 8 KB at most
+    full = subprocess.run(limited, cwd=folder, capture_output=True, text=True, check=False)
+    assert full.returncode == 5, full.stderr
+    assert "Traceback" not in full.stderr
+    assert not (folder / "warehouse.duckdb").exists()
+    assert subprocess.run(call, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+def test_a_folder_s_settings_are_written_whole_or_not_at_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in the way is named as one, and nothing half written stays behind."""
+    monkeypatch.chdir(folder)
+    assert ended("init", "events.csv", monkeypatch=monkeypatch) == 5
+    assert "is a file" in capsys.readouterr().err
+    assert ended("init", ".", monkeypatch=monkeypatch) == 5
+    assert ended("init", "new", monkeypatch=monkeypatch) == 0
+    assert [path.name for path in (folder / "new").iterdir()] == ["tieback.toml"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tieback.cli.output import say
-from tieback.config import FILE_NAME, settings_from
+from tieback.config import FILE_NAME, settings_from, write_new
 from tieback.errors import WorkspaceError
 
 
@@ -19,13 +19,15 @@ from tieback.errors import WorkspaceError
 def command(chosen: Path, folder: Path | None, currency: str, time_zone: str) -> None:
     """Make a workspace: a folder with a commented tieback.toml."""
     target = folder or chosen
-    text = commented_settings(target.resolve().name, currency, time_zone)
+    name = target.resolve().name.encode("utf-8", "replace").decode()
+    text = commented_settings(name, currency, time_zone)
     settings_from(text)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with (target / FILE_NAME).open("x", encoding="utf-8") as out:
-            out.write(text)
+        write_new(target / FILE_NAME, text)
     except FileExistsError:
+        if not target.is_dir():
+            raise WorkspaceError(f"{target} is a file. A workspace is a folder: choose another name.") from None
         raise WorkspaceError(
             f"{target / FILE_NAME} is there already; it was left as it is. Edit it, or choose another folder."
         ) from None

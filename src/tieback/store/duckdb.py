@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ibis.expr import types as ir
 
 _SCRATCH = "scratch_"
+_LOCKED = "lock on file"  # DuckDB's words for a file that another process has opened
 
 
 class DuckDB:
@@ -45,14 +46,28 @@ class DuckDB:
         }
         if threads:
             settings["threads"] = threads
+        is_new = path is not None and not path.exists()
         with _plain_errors("the workspace", ""):
-            self.door = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
-        self.door.execute("SET TimeZone = 'UTC'; SET enable_progress_bar_print = false")
-        self.door.execute("SET enable_progress_bar_print = false")  # a setting of the session, refused on connecting
-        if read_only:
-            self._refuse_newer()
-        else:
-            self._prepare()
+            try:
+                self.door = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
+                self.door.execute("SET TimeZone = 'UTC'")
+                self.door.execute("SET enable_progress_bar_print = false")  # refused on connecting
+                if read_only:
+                    self._refuse_newer()
+                else:
+                    self._prepare()
+            except BaseException as error:
+                if is_new and _LOCKED not in str(error):
+                    self._unmake()
+                raise
+
+    def _unmake(self) -> None:
+        """Remove a file that could not be made whole: what is left of it would pass for a damaged workspace."""
+        assert self.path is not None
+        if hasattr(self, "door"):
+            self.door.close()
+        for left in (self.path, self.path.with_name(self.path.name + ".wal")):
+            left.unlink(missing_ok=True)
 
     def __enter__(self) -> DuckDB:
         return self
@@ -224,12 +239,12 @@ def _plain_errors(building: str, sql: str) -> Iterator[None]:
 def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
     text = str(error)
     holder = re.search(r"PID (\d+)", text)
-    if "lock on file" in text:
+    if _LOCKED in text:
         who = f"process {holder[1]}" if holder else "another process"
         return WorkspaceError(
             f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed."
         )
-    if "No space left" in text or "max_temp_directory_size" in text:
+    if any(sign in text for sign in ("No space left", "Could not write file", "max_temp_directory_size")):
         return WorkspaceError("The disk is full. Free some space and run the same command again; nothing was changed.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return WorkspaceError(
