@@ -256,8 +256,12 @@ def test_what_is_left_out_says_why() -> None:
     """Test deals by name or id, accounts by id or name, and the workspace's own people; all stay in the table."""
     seen = found(
         accounts=[{"account_id": "A1", "name": "Big Demo Inc", "changed_at": "2026-01-01"}],
-        contacts=[{"contact_id": "c9", "email_domain": "tieback.dev", "changed_at": "2026-01-01"}],
+        contacts=[
+            {"contact_id": "c9", "email_domain": "tieback.dev", "changed_at": "2026-01-01"},
+            {"contact_id": "c8", "account_id": "A1", "changed_at": "2026-01-01"},
+        ],
         deals=[
+            deal("5", "2026-01-01", "won", 1, contact_id="c8"),
             deal("1", "2026-01-01", "won", 1, name="Acme (TEST) 2"),
             deal("2", "2026-01-01", "won", 1, account_id="A1"),
             deal("3", "2026-01-01", "won", 1, contact_id="c9"),
@@ -268,6 +272,7 @@ def test_what_is_left_out_says_why() -> None:
     assert {name: row["excluded_reason"] for name, row in seen.items()} == {
         "customer:1": "test deal (its name or id is in [exclude] deals)",
         "customer:2": "excluded account",
+        "customer:5": "excluded account",
         "customer:3": "internal traffic",
         "customer:4": None,
         "order:o": "internal traffic",

@@ -74,7 +74,7 @@ def _deals(facts: Any, settings: Settings) -> ir.Table:
     deals = deals.left_join(_stages(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
     deals = deals.left_join(_amounts(facts.deals), "deal_id").drop("deal_id_right")
     deals = deals.left_join(contacts, "contact_id").drop("contact_id_right")
-    deals = deals.left_join(accounts, deals.crm_account_id == accounts.account_id)
+    deals = deals.left_join(accounts, _account(deals) == accounts.account_id)
     exclude = settings.exclude
     named = matches_glob(deals.name, exclude.deals) | matches_glob(deals.deal_id, exclude.deals)
     reason = _reason(
@@ -121,7 +121,7 @@ def _orders(facts: Any, exclude: Exclude) -> ir.Table:
     contacts, accounts = _contacts(facts), _accounts(facts, exclude)
     orders = current(facts.orders, ORDERS).rename(crm_account_id="account_id")
     orders = orders.left_join(contacts, "contact_id").drop("contact_id_right")
-    orders = orders.left_join(accounts, orders.crm_account_id == accounts.account_id)
+    orders = orders.left_join(accounts, _account(orders) == accounts.account_id)
     internal = _internal(orders.email_domain, orders.user_id, exclude) | _internal(
         orders.contact_domain, orders.contact_user_id, exclude
     )
@@ -158,7 +158,17 @@ def _seen(events: ir.Table, kind: str, conversion: Conversion, settings: Setting
 
 def _contacts(facts: Any) -> ir.Table:
     contacts = current(facts.contacts, CONTACTS)
-    return contacts.select("contact_id", contact_domain=contacts.email_domain, contact_user_id=contacts.user_id)
+    return contacts.select(
+        "contact_id",
+        contact_domain=contacts.email_domain,
+        contact_user_id=contacts.user_id,
+        contact_account_id=contacts.account_id.nullif(""),
+    )
+
+
+def _account(rows: ir.Table) -> ir.StringColumn:
+    """The CRM account that a deal or order names, or else its contact's."""
+    return ibis.coalesce(rows.crm_account_id.nullif(""), rows.contact_account_id)
 
 
 def _accounts(facts: Any, exclude: Exclude) -> ir.Table:

@@ -124,6 +124,8 @@ def _register(store: DuckDB, words: list[str], answer: object) -> None:
 def registrable_domain(host: str) -> str | None:
     """The domain that somebody registered: acme.co.uk for https://www.acme.co.uk/x. None where there is none."""
     bare = host.strip().lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
+    if bare.replace(".", "").isdigit():
+        return None  # an IP address
     found = _suffixes().privatesuffix(bare)
     return str(found) if found else None
 
