@@ -33,7 +33,8 @@ OPINION_DEPENDENCIES: dict[str, Dependencies] = {
         ("events", "links", "contacts", "accounts", "deals", "deal_contacts", "orders"), lambda s: s.identity
     ),
     "touchpoints": Dependencies(
-        ("events", "people"), lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.time_zone)
+        ("events", "contacts", "orders", "people"),
+        lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.time_zone),
     ),
     "costs": Dependencies(("spend", "fx_rates"), lambda s: (s.currency, s.channels, s.traffic)),
     "conversions": Dependencies(

@@ -94,7 +94,8 @@ def _people(engine: Engine, at: Any, settings: Settings) -> int:
 
 
 def _touchpoints(engine: Engine, at: Any, settings: Settings) -> int:
-    sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, settings))
+    staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
+    sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, staff, settings))
     return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
 
 
@@ -108,7 +109,8 @@ def _conversions(engine: Engine, at: Any, settings: Settings) -> int:
     moments = engine.scratch("moments", attribution.moments(at, settings))
     needed = attribution.rates_of_moments(moments, settings)
     _refuse(engine.read(attribution.missing_rates(needed, at.fx_rates, settings)), settings.currency)
-    found = attribution.conversions(moments, at.people, at.fx_rates, settings)
+    staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
+    found = attribution.conversions(moments, at.people, staff, at.fx_rates, settings)
     return engine.save(TABLES["conversions"], found)
 
 

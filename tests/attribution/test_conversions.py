@@ -33,6 +33,8 @@ PEOPLE = [
     {"id_kind": "user", "id_value": "u2", "person_id": "bob"},
     {"id_kind": "customer", "id_value": "k3", "person_id": "cyd"},
     {"id_kind": "anonymous", "id_value": "browser", "person_id": "dan"},
+    {"id_kind": "contact", "id_value": "c9", "person_id": "eve", "account_id": "crm:A9"},
+    {"id_kind": "customer", "id_value": "k9", "person_id": "eve", "account_id": "crm:A9"},
 ]
 
 
@@ -63,7 +65,8 @@ def _statement(settings: int, what: str) -> str:
 
 
 def _conversions(settings: Settings) -> Any:
-    return attribution.conversions(attribution.moments(AT, settings), AT.people, AT.fx_rates, settings)
+    staff = attribution.staff(AT, AT.people, settings.exclude)
+    return attribution.conversions(attribution.moments(AT, settings), AT.people, staff, AT.fx_rates, settings)
 
 
 _settings: list[Settings] = []
@@ -149,6 +152,36 @@ def test_orders_belong_to_their_strongest_identifier_alone() -> None:
     assert [seen[f"order:o{n}"]["subject_id"] for n in (1, 2, 3, 4)] == ["bob", "ada", "cyd", "crm:A1"]
 
 
+def test_a_win_that_was_taken_back_is_left_out() -> None:
+    """Lost after it was won, or open again: no revenue, and the reason says where the deal is; won again, it counts."""
+    seen = found(
+        deals=[
+            *(deal(name, "2026-01-01", "opportunity", 5) for name in "123"),
+            *(deal(name, "2026-01-02", "won", 5) for name in "123"),
+            *(deal(name, "2026-01-03", stage) for name, stage in (("1", "lost"), ("2", "proposal"), ("3", "lost"))),
+            deal("3", "2026-01-04", "won"),
+            deal("3", "2026-01-05", "a stage that nobody declared"),
+        ],
+        orders=[order("r", "2026-02-01", 5, "refund", sale_id="1")],
+    )
+    reasons = {name: row["excluded_reason"] for name, row in seen.items() if row["excluded_reason"]}
+    assert reasons == {
+        "customer:1": "taken back: the deal is now at stage lost",
+        "customer:2": "taken back: the deal is now at stage opportunity",
+        "refund:r": "taken back: the deal is now at stage lost",
+    }
+    assert [name for name, row in seen.items() if row["is_new_customer"]] == ["customer:3"]
+
+
+def test_a_company_that_bought_by_deal_and_by_order_is_one_customer() -> None:
+    """Orders keep the journey of their person; the customer is the company that the CRM knows or that has a deal."""
+    own = [order("o", "2026-01-05", 1, email_hash="mail-ada"), order("p", "2026-01-05", 1, customer_id="k9")]
+    apart, dealing = found(orders=own), found(deals=[deal("1", "2026-01-01", "won", 5)], orders=own)
+    assert (apart["order:o"]["subject_id"], apart["order:p"]["subject_id"]) == ("ada", "crm:A9")
+    assert (dealing["order:o"]["subject_id"], dealing["order:o"]["account_id"]) == ("domain:acme.com", None)
+    assert {name for name, row in dealing.items() if row["is_new_customer"]} == {"customer:1", "order:p"}
+
+
 def test_the_first_sale_makes_the_customer() -> None:
     """Per subject, in order of time and then id; renewals make none, and a sale that is left out does not count."""
     seen = found(
@@ -157,6 +190,7 @@ def test_the_first_sale_makes_the_customer() -> None:
             order("b", "2026-01-01", 1, user_id="u2"),
             order("a", "2026-01-01", 1, user_id="u2"),
             order("r", "2025-06-01", 1, "renewal", user_id="u2"),
+            order("negative", "2025-06-01", -1, user_id="u2"),
         ]
     )
     assert {name for name, row in seen.items() if row["is_new_customer"]} == {"order:a"}
@@ -202,6 +236,15 @@ def test_a_renewal_belongs_to_whoever_bought() -> None:
     assert (refund["journey_id"], refund["account_id"], refund["deal_id"]) == ("renewal:n", "domain:acme.com", "7")
 
 
+def test_a_refund_of_a_fixed_value_is_negative_too() -> None:
+    """Whatever the value comes from, giving back takes off."""
+    fixed = Settings(
+        currency="EUR",
+        conversions={**DEFAULT_CONVERSIONS, "return": Conversion("orders", order_kind="refund", value="7.50")},
+    )
+    assert found(fixed, orders=[order("r", "2026-01-01", 3, "refund")])["return:r"]["value_minor"] == -7_50
+
+
 def test_an_order_and_a_deal_of_the_same_number() -> None:
     """A refund that names 7 means the order of that number, if there is one, else the deal."""
     seen = found(
@@ -222,6 +265,15 @@ def test_orders_are_marked_by_their_subjects_first_lead() -> None:
     )
     assert seen["order:a"]["lead_at"] is None
     assert seen["order:b"]["lead_at"].isoformat() == "2026-01-05T00:00:00"
+
+
+def test_a_deal_without_lead_stage_is_marked_by_a_lead_event() -> None:
+    """A form filled in by one of the account's people marks the account's deal; a deal's own stage comes first."""
+    events = [{"event_id": "e", "kind": "form", "occurred_at": "2026-01-05", "email_hash": "mail-ada"}]
+    settings = Settings(conversions={**DEFAULT_CONVERSIONS, "lead": Conversion(source="events", event="form")})
+    deals = [deal("1", "2026-02-01", "won", 1), deal("2", "2026-01-20", "lead"), deal("2", "2026-02-01", "won", 1)]
+    seen = found(settings, events=events, deals=deals)
+    assert [seen[f"customer:{number}"]["lead_at"].isoformat()[:10] for number in (1, 2)] == ["2026-01-05", "2026-01-20"]
 
 
 def test_named_events_count_by_name_or_kind() -> None:
@@ -267,7 +319,8 @@ def test_what_is_left_out_says_why() -> None:
             deal("3", "2026-01-01", "won", 1, contact_id="c9"),
             deal("4", "2026-01-01", "won", 1, name="The latest contract"),
         ],
-        orders=[order("o", "2026-01-01", 1, user_id="QA-7")],
+        orders=[order("o", "2026-01-01", 1, user_id="QA-7"), order("p", "2026-01-01", 1, customer_id="k9")],
+        events=[{"event_id": "e", "kind": "demo booked", "occurred_at": "2026-01-01", "contact_id": "c9"}],
     )
     assert {name: row["excluded_reason"] for name, row in seen.items()} == {
         "customer:1": "test deal (its name or id is in [exclude] deals)",
@@ -276,6 +329,8 @@ def test_what_is_left_out_says_why() -> None:
         "customer:3": "internal traffic",
         "customer:4": None,
         "order:o": "internal traffic",
+        "order:p": "internal traffic",
+        "demo:e": "internal traffic",
     }
 
 

@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import sessions
+from tieback.attribution import sessions, staff
 from tieback.attribution.sessions import page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
-from tieback.schema import FACTS
+from tieback.schema import FACTS, OPINIONS
 from tieback.schema.ddl import DIALECTS
-from tieback.schema.opinions import PEOPLE
-from tieback.schema.relations import relation, relations
+from tieback.schema.relations import relations
 from tieback.store import DuckDB
 from tieback.store.compiler import compiled
 
 NOON = datetime(2026, 3, 1, 12)
-EVENTS = relations(FACTS).events
+AT = relations((*FACTS, *OPINIONS))
 
 
 def page(event_id: str, seconds: float = 0, **columns: Any) -> dict[str, Any]:
@@ -49,22 +48,31 @@ def engine() -> DuckDB:
 def statement(settings: Settings, made: dict[str, str] = {}) -> str:  # noqa: B006 - the statements made so far, by settings
     """The statement that builds the touch candidates."""
     if repr(settings) not in made:
-        made[repr(settings)] = compiled(sessions(EVENTS, relation(PEOPLE), settings), "duckdb")
+        made[repr(settings)] = compiled(_sessions(settings), "duckdb")
     return made[repr(settings)]
 
 
+def _sessions(settings: Settings) -> Any:
+    return sessions(AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
+
+
 def found(
-    events: list[dict[str, Any]], people: list[dict[str, Any]] | None = None, settings: Settings | None = None
+    events: list[dict[str, Any]],
+    people: list[dict[str, Any]] | None = None,
+    settings: Settings | None = None,
+    **facts: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """The touch candidates of `events`, by touch_id; without `people`, each browser is a person."""
     browsers = {event["anonymous_id"] for event in events if event.get("anonymous_id")}
     known = [person("anonymous", browser) for browser in sorted(browsers)] if people is None else people
     store = engine()
-    store.execute("DELETE FROM events; DELETE FROM people")
+    store.execute("DELETE FROM events; DELETE FROM people; DELETE FROM contacts; DELETE FROM orders")
     put(store, "events", events)
     put(store, "people", known)
-    rows = store.query(statement(settings or Settings())).to_pylist()
-    return sorted(rows, key=lambda row: str(row["touch_id"]))
+    for name, rows in facts.items():
+        put(store, name, rows)
+    touches = store.query(statement(settings or Settings())).to_pylist()
+    return sorted(touches, key=lambda row: str(row["touch_id"]))
 
 
 def ids(*events: dict[str, Any], settings: Settings | None = None) -> list[str]:
@@ -264,6 +272,27 @@ def test_staff_are_internal_in_all_their_visits() -> None:
     assert marked == {"email": ["1", "2"], "login": ["1", "2"], "device": ["3"], "none": []}
 
 
+def test_staff_whose_address_no_event_carries_are_internal_too() -> None:
+    """The CRM or an order may be the only one to know it; an old address in the CRM still tells whose it is."""
+    people = [
+        person("anonymous", "b1", "ada"),
+        person("contact", "c1", "ada"),
+        person("anonymous", "b2", "bob"),
+        person("email", "h2", "bob"),
+        person("anonymous", "b3"),
+    ]
+    contact = {"contact_id": "c1", "email_domain": "acme.com", "changed_at": "2026-01-01"}
+    order = {"order_id": "o", "kind": "order", "email_hash": "h2", "email_domain": "acme.com"}
+    touches = found(
+        [page("1"), page("2", anonymous_id="b2"), page("3", anonymous_id="b3")],
+        people,
+        Settings(exclude=Exclude(email_domains=("acme.com",))),
+        contacts=[contact],
+        orders=[order | {"amount": 1, "occurred_at": "2026-01-01", "changed_at": "2026-01-01"}],
+    )
+    assert [row["is_internal"] for row in touches] == [True, True, False]
+
+
 def test_the_order_of_rows_does_not_matter() -> None:
     """Shuffled facts give the same touches, also where instants tie."""
     rng = random.Random(7)
@@ -305,11 +334,11 @@ def test_the_host_of_a_page(url: str | None, host: str | None) -> None:
     store = engine()
     store.execute("DELETE FROM events")
     put(store, "events", [page("1", url=url)])
-    assert store.read(EVENTS.select(host=page_host(EVENTS.url))).to_pylist() == [{"host": host}]
+    assert store.read(AT.events.select(host=page_host(AT.events.url))).to_pylist() == [{"host": host}]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_sessions_compile_for_every_dialect(dialect: str) -> None:
     """One expression, seven warehouses."""
     settings = Settings(exclude=Exclude(email_domains=("acme.com",), user_ids=("qa*",), anonymous_ids=("kiosk",)))
-    assert "session_number" in compiled(sessions(EVENTS, relation(PEOPLE), settings), dialect)
+    assert "session_number" in compiled(_sessions(settings), dialect)

@@ -9,16 +9,15 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import sessions, touchpoints
+from tieback.attribution import sessions, staff, touchpoints
 from tieback.config import Exclude, Settings, Touches
-from tieback.schema import FACTS, TABLES
+from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
-from tieback.schema.opinions import PEOPLE
-from tieback.schema.relations import relation, relations
+from tieback.schema.relations import relations
 from tieback.store.compiler import compiled
 
 NOON = datetime(2026, 3, 1, 12)
-EVENTS = relations(FACTS).events
+AT = relations((*FACTS, *OPINIONS))
 TOUCHPOINTS = TABLES["touchpoints"]
 
 
@@ -34,9 +33,13 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
     browsers = sorted({each["anonymous_id"] for each in events})
     people = [{"id_kind": "anonymous", "id_value": value, "person_id": f"anonymous:{value}"} for value in browsers]
     with warehouse(events=events, people=people) as store:
-        candidates = store.scratch("sessions", sessions(EVENTS, relation(PEOPLE), chosen))
+        candidates = store.scratch("sessions", _sessions(chosen))
         store.save(TOUCHPOINTS, touchpoints(candidates, chosen))
         return store.rows("SELECT * FROM touchpoints ORDER BY touch_id")
+
+
+def _sessions(settings: Settings) -> ibis.Table:
+    return sessions(AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
 
 def test_a_touch_shows_what_it_is() -> None:
@@ -165,6 +168,6 @@ def test_kinds_of_the_users_own_are_unassigned_until_a_rule_knows_them() -> None
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_touchpoints_compile_for_every_dialect(dialect: str) -> None:
     """One expression, seven warehouses."""
-    candidates = ibis.table(sessions(EVENTS, relation(PEOPLE), Settings()).schema(), name="sessions")
+    candidates = ibis.table(_sessions(Settings()).schema(), name="sessions")
     settings = Settings(time_zone="America/New_York")
     assert LED in compiled(touchpoints(candidates, settings), dialect)

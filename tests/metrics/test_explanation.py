@@ -124,6 +124,7 @@ def test_a_foreign_currency_and_a_refund_are_told() -> None:
         (0.4, "400.00", "1000.00", "2/5 of 1,000.00 = 400.00"),
         (0.123456789, "123.46", "1000.00", "12.3457% of 1,000.00 = 123.45 + 0.01 rounding = 123.46"),
         (0.5, "-10.01", "-20.01", "1/2 of -20.01 = -10.00 − 0.01 rounding = -10.01"),
+        (1 / 3, "75.00", "225.00", "1/3 of 225.00 = 75.00"),
         (1 / 3, "0", "0", "1/3 of it"),
         (0.5, "51", "101", "1/2 of 101 = 50 + 1 rounding = 51"),
     ],
@@ -182,8 +183,11 @@ def test_an_unknown_id_is_answered_with_what_is_known() -> None:
     with hand.company() as store:
         with pytest.raises(UsageError, match=r"Did you mean 'customer:1'\?"):
             find(store.rows, "custome:1")
-        with pytest.raises(UsageError, match=r"such as 'customer:9'"):
+        with pytest.raises(UsageError, match=r"such as 'customer:1'"):
             find(store.rows, "zzz")
         hand.put(store, "deals", [{"deal_id": "77", "stage": "demo", "changed_at": "2026-01-01T00:00:00"}])
         with pytest.raises(UsageError, match=r"Deal '77' is known, but .* none of its stages \(demo\) counts"):
+            find(store.rows, "77")
+        hand.put(store, "deals", [{"deal_id": "77", "deleted": True, "changed_at": "2026-01-02T00:00:00"}])
+        with pytest.raises(UsageError, match=r"Deal '77' was deleted where it came from, on 2026-01-02"):
             find(store.rows, "77")

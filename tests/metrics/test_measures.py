@@ -60,11 +60,11 @@ def test_every_metric_is_worked_by_hand() -> None:
 
 
 def test_a_ratio_over_nothing_is_undefined() -> None:
-    """Where the divisor is nothing, a ratio is None: not zero, not infinite; shares that cancel out are nothing too."""
+    """Where the divisor is nothing, a ratio is None: not zero, not infinite; what prints as 0 is nothing too."""
     ratios = ["conversion_rate", "cac", "cost_per_lead", "roi", "roas", "revenue_per_lead"]
     ratios += ["average_deal_size", "sales_cycle_days", "repeat_rate", "lifetime_revenue"]
     assert {name: METRICS[name].of(Measures()) for name in ratios} == dict.fromkeys(ratios)
-    almost = Measures(cost=Decimal(5), leads=1e-13, customers=-1e-13)
+    almost = Measures(cost=Decimal(5), leads=4e-7, customers=-1e-13)
     assert (METRICS["cac"].of(almost), METRICS["cost_per_lead"].of(almost)) == (None, None)
 
 

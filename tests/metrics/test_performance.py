@@ -80,6 +80,17 @@ def test_lifetime_revenue_adds_up_to_what_the_customers_brought(store: DuckDB) -
     assert set(whole.values()) == {(16_000,)}
 
 
+@pytest.mark.parametrize("journey_id", ["order:2", None])
+def test_a_refund_of_nothing_is_no_sale(journey_id: str | None) -> None:
+    """A refund is one by its kind, not by its sign: one of 0.00 adds neither a sale nor a second purchase."""
+    nothing = hand.conversion("refund:0", "2026-03-06", 0, journey_id=journey_id)
+    credit = hand.credit("linear", "refund:0", "t3", 1.0)
+    columns = "round(sum(sales), 6), round(sum(repeat_customers), 6), sum(sale_credits)"
+    by_hand = summed(hand.company(), columns, "model = 'linear'")
+    with hand.company(conversions=[*hand.CONVERSIONS, nothing], credits=[*hand.CREDITS, credit]) as store:
+        assert summed(store, columns, "model = 'linear'") == by_hand
+
+
 def test_cost_and_visits_belong_to_no_model(store: DuckDB) -> None:
     """Cost, impressions, clicks and visits stand once, on their own day; touches set aside are no visits."""
     columns = "sum(cost_minor), sum(impressions), sum(clicks), sum(visits)"

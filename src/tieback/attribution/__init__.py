@@ -7,6 +7,7 @@ from tieback.attribution import models
 from tieback.attribution.conversions import conversions
 from tieback.attribution.costs import costs
 from tieback.attribution.credits import credits
+from tieback.attribution.exclusions import staff
 from tieback.attribution.journeys import candidates, journeys
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
@@ -27,5 +28,6 @@ __all__ = [
     "rates_of_moments",
     "rates_of_spend",
     "sessions",
+    "staff",
     "touchpoints",
 ]

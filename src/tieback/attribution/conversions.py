@@ -6,29 +6,32 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.attribution.calendar import local_date
-from tieback.attribution.moments import IDENTIFIERS
+from tieback.attribution.exclusions import INTERNAL
+from tieback.attribution.moments import is_refund
 from tieback.attribution.rates import base_rates, minor_units
 from tieback.config import Settings
+from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.opinions import CONVERSIONS
 from tieback.schema.remembered import remembered
 
-_INHERITED = ("person_id", "account_id", "deal_id")
+_INHERITED = ("person_id", "account_id", "deal_id", "company_id")
 
 
 @remembered
-def conversions(moments: ir.Table, people: ir.Table, fx_rates: ir.Table, settings: Settings) -> ir.Table:
+def conversions(
+    moments: ir.Table, people: ir.Table, staff: ir.Table, fx_rates: ir.Table, settings: Settings
+) -> ir.Table:
     """The table `conversions`: one row for each moment that [conversions] declares, excluded ones with the reason.
 
-    moments: as `tieback.attribution.moments` finds them. people, fx_rates: as declared.
+    moments, staff: as `tieback.attribution` finds them. people, fx_rates: as declared.
     A value in another currency takes the rate of its day in the workspace's time zone, and is rounded half up to a
     minor unit. A rate that is missing leaves value_minor empty, which the table refuses: ask `missing_rates` first.
     A renewal or expansion that continues a sale (sale_id) belongs to whoever bought, where it does not say itself;
     a refund has the person, account, deal, marks and journey of its sale.
     """
-    rows = _owned(moments, people)
-    refund_kinds = [kind for kind, each in settings.conversions.items() if (each.order_kind or kind) == "refund"]
-    is_refund = (rows.source == "orders") & rows.kind.isin(refund_kinds)
-    sales, refunds = rows.filter(~is_refund), rows.filter(is_refund)
+    rows = _without_staff(_owned(moments, people), staff)
+    gives_back = rows.kind.isin([kind for kind, each in settings.conversions.items() if is_refund(kind, each)])
+    sales, refunds = rows.filter(~gives_back), rows.filter(gives_back)
     sales = _with_subject(_continuing(sales, _sales(sales, settings)))
     sales = _marked(sales, settings).mutate(journey_id=sales.conversion_id)
     refunds = _refunding(_with_subject(refunds), _sales(sales, settings))
@@ -37,7 +40,10 @@ def conversions(moments: ir.Table, people: ir.Table, fx_rates: ir.Table, setting
 
 
 def _owned(rows: ir.Table, people: ir.Table) -> ir.Table:
-    """`rows` with conversion_id, the person of the strongest identifier known, and the account if account-wide."""
+    """`rows` with conversion_id, the person of the strongest identifier known, and the account if account-wide.
+
+    company_id: the person's account, whether or not all of it counts.
+    """
     for kind, column in IDENTIFIERS.items():
         known = people.filter(people.id_kind == kind).select(
             **{f"{kind}_value": "id_value", f"{kind}_person": "person_id", f"{kind}_account": "account_id"}
@@ -45,16 +51,24 @@ def _owned(rows: ir.Table, people: ir.Table) -> ir.Table:
         rows = rows.left_join(known, rows[column] == known[f"{kind}_value"])
     person = ibis.coalesce(*(rows[f"{kind}_person"] for kind in IDENTIFIERS))
     accounts = [(rows[f"{kind}_person"].notnull(), rows[f"{kind}_account"]) for kind in IDENTIFIERS]
-    given = ibis.literal("crm:") + rows.crm_account_id.nullif("")
-    of_person = (rows.source == "deals").ifelse(ibis.cases(*accounts), ibis.null("string"))
     record = ibis.coalesce(rows.deal_id, rows.order_id, rows.event_id)
-    return rows.select(
+    owned = rows.select(
         *("kind", "source", "occurred_at", "deal_id", "order_id", "event_id", "sale_id", "value", "currency"),
         *("lead_at", "opportunity_at", "excluded_reason"),
         conversion_id=rows.kind + ":" + record,
         person_id=person,
-        account_id=ibis.coalesce(given, of_person),
+        account_id=ibis.literal("crm:") + rows.crm_account_id.nullif(""),
+        company_id=ibis.cases(*accounts),
     )
+    of_deal = (owned.source == "deals").ifelse(owned.company_id, ibis.null("string"))
+    return owned.mutate(account_id=ibis.coalesce(owned.account_id, of_deal))
+
+
+def _without_staff(rows: ir.Table, staff: ir.Table) -> ir.Table:
+    """`rows` of which those of the workspace's own people are left out."""
+    joined = rows.left_join(staff, [("person_id", "staff_id")])
+    reason = joined.staff_id.isnull().ifelse(joined.excluded_reason, INTERNAL)
+    return joined.mutate(excluded_reason=ibis.coalesce(joined.excluded_reason, reason)).select(*rows.columns)
 
 
 def _sales(rows: ir.Table, settings: Settings) -> ir.Table:
@@ -82,23 +96,32 @@ def _continuing(rows: ir.Table, sales: ir.Table) -> ir.Table:
 
 
 def _with_subject(rows: ir.Table) -> ir.Table:
+    """`rows` with subject_id, who the customer is: the account, or else the person, or else the record itself.
+
+    What does not count account-wide is bought by the person's company all the same where the CRM or a group knows it, or
+    it has a deal. An e-mail domain alone would make one customer of all who shop with an address at work.
+    """
+    dealing = rows.filter(rows.source == "deals").select(dealing_id="account_id").distinct()
+    rows = rows.left_join(dealing, [("company_id", "dealing_id")])
+    is_company = rows.company_id.startswith("crm:") | rows.company_id.startswith("group:") | rows.dealing_id.notnull()
+    company = is_company.ifelse(rows.company_id, ibis.null("string"))
     nobody = ibis.coalesce(
         ibis.literal("deal:") + rows.deal_id,
         ibis.literal("order:") + rows.order_id,
         ibis.literal("event:") + rows.event_id,
     )
-    return rows.mutate(subject_id=ibis.coalesce(rows.account_id, rows.person_id, nobody))
+    return rows.mutate(subject_id=ibis.coalesce(rows.account_id, company, rows.person_id, nobody)).drop("dealing_id")
 
 
 def _marked(rows: ir.Table, settings: Settings) -> ir.Table:
-    """`rows` in which orders and events have the first lead and opportunity of their subject until then."""
+    """`rows` with the first lead and opportunity of their subject until then, where a deal does not have its own."""
     for stage in ("lead", "opportunity"):
         kinds = [kind for kind, each in settings.conversions.items() if stage in (kind, each.stage)]
         reached = rows.filter(rows.kind.isin(kinds) & rows.excluded_reason.isnull())
         first = reached.group_by(first_subject="subject_id").aggregate(first_at=reached.occurred_at.min())
         joined = rows.left_join(first, rows.subject_id == first.first_subject)
         earlier = (joined.first_at <= joined.occurred_at).ifelse(joined.first_at, ibis.null("timestamp"))
-        mark = (joined.source == "deals").ifelse(joined[f"{stage}_at"], earlier)
+        mark = ibis.coalesce(joined[f"{stage}_at"], earlier)
         rows = joined.mutate(**{f"{stage}_at": mark}).select(*rows.columns)
     return rows
 
@@ -130,7 +153,8 @@ def _valued(rows: ir.Table, fx_rates: ir.Table, settings: Settings) -> ir.Table:
 def _judged(rows: ir.Table, settings: Settings) -> ir.Table:
     """`rows` with is_revenue, and is_new_customer for the first counted sale of each subject."""
     kinds = settings.conversions
-    is_sale = rows.kind.isin([kind for kind, each in kinds.items() if each.is_sale]) & rows.excluded_reason.isnull()
+    is_sale = rows.kind.isin([kind for kind, each in kinds.items() if each.is_sale])
+    is_sale = is_sale & rows.excluded_reason.isnull() & (rows.value_minor >= 0)
     rows = rows.mutate(
         is_revenue=rows.kind.isin([kind for kind, each in kinds.items() if each.is_revenue]),
         is_counted_sale=is_sale,

@@ -5,9 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import reduce
+from typing import Any
 
 import ibis
 from ibis.expr import types as ir
+
+from tieback.config import Exclude
+from tieback.schema.facts import CONTACTS
+from tieback.schema.relations import current
+from tieback.schema.remembered import remembered
+
+INTERNAL = "internal traffic"
+
+
+@remembered
+def staff(facts: Any, people: ir.Table, exclude: Exclude) -> ir.Table:
+    """The workspace's own people: staff_id (a person_id), each once.
+
+    Whoever has an address of `email_domains`, wherever it was seen (an event, a contact, an order), or a login of
+    `user_ids`.
+    """
+    found = people.filter((people.id_kind == "user") & matches_glob(people.id_value, exclude.user_ids))
+    if exclude.email_domains:
+        carriers = (
+            ("email", "email_hash", facts.events),
+            ("email", "email_hash", facts.contacts),
+            ("email", "email_hash", facts.orders),
+            ("contact", "contact_id", current(facts.contacts, CONTACTS)),
+        )
+        for kind, column, rows in carriers:
+            theirs = rows.filter(matches_glob(rows.email_domain, exclude.email_domains)).select(staff_value=column)
+            of_kind = people.filter(people.id_kind == kind)
+            found = found.union(of_kind.semi_join(theirs, of_kind.id_value == theirs.staff_value))
+    return found.select(staff_id="person_id").distinct()
 
 
 def matches_glob(value: ir.StringColumn, patterns: Iterable[str]) -> ir.BooleanValue:

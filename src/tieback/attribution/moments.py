@@ -9,35 +9,27 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import matches_glob
+from tieback.attribution.exclusions import INTERNAL, matches_glob
 from tieback.config import STAGES, Conversion, Exclude, Settings
-from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, ORDERS
+from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, EVENTS, ORDERS
+from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.relations import current
 from tieback.schema.remembered import remembered
 
-IDENTIFIERS = {  # by kind, from the strongest to the weakest
-    "user": "user_id",
-    "contact": "contact_id",
-    "customer": "customer_id",
-    "email": "email_hash",
-    "phone": "phone_hash",
-    "anonymous": "anonymous_id",
-}
 _COLUMNS = {
     **dict.fromkeys(("kind", "source", "deal_id", "order_id", "event_id", "sale_id", "crm_account_id"), "string"),
     **dict.fromkeys(IDENTIFIERS.values(), "string"),
     **dict.fromkeys(("occurred_at", "lead_at", "opportunity_at"), "timestamp"),
     **{"value": "decimal(18, 6)", "currency": "string", "excluded_reason": "string"},
 }
-INTERNAL = "internal traffic"
 
 
 @remembered
 def moments(facts: Any, settings: Settings) -> ir.Table:
     """Every moment that [conversions] declares, with the identifiers that the fact itself holds.
 
-    Grain: kind × deal, order or event. value is in currency (the base currency where none is given), negative for a
-    refund.
+    Grain: kind × deal, order or event. value is in currency (the base currency where none is given), never above 0 for
+    a refund. A deal that has gone back behind a stage that counts as revenue or a sale did not keep it: it is left out.
     lead_at, opportunity_at: when the deal reached those stages; empty for orders and events.
     """
     deals, orders = _deals(facts, settings), _orders(facts, settings.exclude)
@@ -58,8 +50,15 @@ def _completed(rows: ir.Table, kind: str, conversion: Conversion, base: str) -> 
         rows = rows.mutate(value=ibis.null("decimal(18, 6)"), currency=ibis.null("string"))
     else:
         rows = rows.mutate(currency=rows.currency.nullif("").fill_null(base))
+    if is_refund(kind, conversion):
+        rows = rows.mutate(value=-rows.value.abs())
     lacking = {name: ibis.null(kind) for name, kind in _COLUMNS.items() if name not in rows.columns}
     return rows.mutate(**lacking).select(*_COLUMNS)
+
+
+def is_refund(kind: str, conversion: Conversion) -> bool:
+    """True for a kind of conversion that gives back what a sale earned."""
+    return conversion.source == "orders" and (conversion.order_kind or kind) == "refund"
 
 
 def _is_fixed(value: str) -> bool:
@@ -67,12 +66,13 @@ def _is_fixed(value: str) -> bool:
 
 
 def _deals(facts: Any, settings: Settings) -> ir.Table:
-    """Each deal as it is now, with when it first had each stage, its latest known amount, and why it is out."""
+    """Each deal as it is now, with when it first had each stage, its latest amount and stage, and why it is out."""
     present = current(facts.deals, DEALS)
     contacts, accounts = _contacts(facts), _accounts(facts, settings.exclude)
     deals = present.select("deal_id", "contact_id", "name", crm_account_id=present.account_id.nullif(""))
     deals = deals.left_join(_stages(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
     deals = deals.left_join(_amounts(facts.deals), "deal_id").drop("deal_id_right")
+    deals = deals.left_join(_standing(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
     deals = deals.left_join(contacts, "contact_id").drop("contact_id_right")
     deals = deals.left_join(accounts, _account(deals) == accounts.account_id)
     exclude = settings.exclude
@@ -80,7 +80,6 @@ def _deals(facts: Any, settings: Settings) -> ir.Table:
     reason = _reason(
         (named, ibis.literal("test deal (its name or id is in [exclude] deals)")),
         (deals.is_excluded_account.notnull(), ibis.literal("excluded account")),
-        (_internal(deals.contact_domain, deals.contact_user_id, exclude), ibis.literal(INTERNAL)),
     )
     return deals.mutate(excluded_reason=reason)
 
@@ -99,6 +98,20 @@ def _stages(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
     return there.group_by("deal_id").aggregate(**firsts).mutate(**lacking)
 
 
+def _standing(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
+    """The latest of the known stages of each deal: deal_id, standing (one of STAGES)."""
+    there = deals.filter(~deals.deleted.fill_null(ibis.literal(value=False)))
+    word = there.stage.strip().lower()
+    known = [(name.strip().lower(), stage) for stage in STAGES for name in names.get(stage, ())]
+    known_there = there.select(
+        "deal_id", "changed_at", standing=word.cases(*known, else_=None) if known else ibis.null("string")
+    )
+    known_there = known_there.filter(known_there.standing.notnull())
+    latest = ibis.window(group_by="deal_id", order_by=known_there.changed_at.desc())
+    ranked = known_there.mutate(rank=ibis.row_number().over(latest))
+    return ranked.filter(ranked["rank"] == 0).select("deal_id", "standing")
+
+
 def _amounts(deals: ir.Table) -> ir.Table:
     """The latest known amount of each deal: deal_id, amount, currency."""
     known = deals.filter(deals.amount.notnull() & ~deals.deleted.fill_null(ibis.literal(value=False)))
@@ -109,10 +122,16 @@ def _amounts(deals: ir.Table) -> ir.Table:
 
 def _reached(deals: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
     reached = deals[f"{conversion.stage}_at"]
+    reason = deals.excluded_reason
+    if conversion.is_revenue or conversion.is_sale:
+        kept = STAGES[STAGES.index(conversion.stage) : STAGES.index("lost")] or ("lost",)
+        taken_back = ibis.literal("taken back: the deal is now at stage ") + deals.standing
+        reason = ibis.coalesce(reason, deals.standing.isin(kept).ifelse(ibis.null("string"), taken_back))
     return deals.filter(reached.notnull()).select(
-        *("deal_id", "contact_id", "crm_account_id", "lead_at", "opportunity_at", "currency", "excluded_reason"),
+        *("deal_id", "contact_id", "crm_account_id", "lead_at", "opportunity_at", "currency"),
         occurred_at=reached,
         value=deals.amount,
+        excluded_reason=reason,
     )
 
 
@@ -122,9 +141,7 @@ def _orders(facts: Any, exclude: Exclude) -> ir.Table:
     orders = current(facts.orders, ORDERS).rename(crm_account_id="account_id")
     orders = orders.left_join(contacts, "contact_id").drop("contact_id_right")
     orders = orders.left_join(accounts, _account(orders) == accounts.account_id)
-    internal = _internal(orders.email_domain, orders.user_id, exclude) | _internal(
-        orders.contact_domain, orders.contact_user_id, exclude
-    )
+    internal = _internal(orders.email_domain, orders.user_id, exclude)
     reason = _reason(
         (orders.is_excluded_account.notnull(), ibis.literal("excluded account")), (internal, ibis.literal(INTERNAL))
     )
@@ -132,12 +149,11 @@ def _orders(facts: Any, exclude: Exclude) -> ir.Table:
 
 
 def _ordered(orders: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
-    order_kind = conversion.order_kind or kind
     value = orders.margin if conversion.value == "margin" else orders.amount
-    identifiers = [name for name in IDENTIFIERS.values() if name != "anonymous_id"]
-    return orders.filter(orders.kind == order_kind).select(
+    identifiers = [name for name in IDENTIFIERS.values() if name in ORDERS.names]
+    return orders.filter(orders.kind == (conversion.order_kind or kind)).select(
         *("order_id", "sale_id", "crm_account_id", *identifiers, "occurred_at", "currency", "excluded_reason"),
-        value=-value.abs() if order_kind == "refund" else value,
+        value=value,
     )
 
 
@@ -150,7 +166,7 @@ def _seen(events: ir.Table, kind: str, conversion: Conversion, settings: Setting
     reasons = [(internal, ibis.literal(INTERNAL))]
     if exclude.bots:
         reasons.insert(0, (seen.bot_reason.notnull(), ibis.literal("bot: ") + seen.bot_reason))
-    identifiers = [name for name in IDENTIFIERS.values() if name != "customer_id"]
+    identifiers = [name for name in IDENTIFIERS.values() if name in EVENTS.names]
     return seen.select(
         *("event_id", *identifiers, "occurred_at", "value", "currency"), excluded_reason=_reason(*reasons)
     )
@@ -160,8 +176,6 @@ def _contacts(facts: Any) -> ir.Table:
     contacts = current(facts.contacts, CONTACTS)
     return contacts.select(
         "contact_id",
-        contact_domain=contacts.email_domain,
-        contact_user_id=contacts.user_id,
         contact_account_id=contacts.account_id.nullif(""),
     )
 

@@ -13,6 +13,8 @@ from ibis.expr import types as ir
 from tieback.attribution.exclusions import matches_glob
 from tieback.attribution.rulebook import rulebook, whole
 from tieback.config import Settings
+from tieback.schema.facts import EVENTS
+from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.remembered import remembered
 
 # A device's visit is what it does on pages; a call or chat joins it when the browser or the page is known.
@@ -20,13 +22,7 @@ _BESIDE_PAGES = ("call", "chat")
 _ALWAYS_KEPT = ("ad_view", "email_open")
 
 # Whose touch it is, strongest first. An identifier's key is its rank and its value: the least key is the strongest.
-_IDENTIFIERS = {
-    "user": "user_id",
-    "contact": "contact_id",
-    "email": "email_hash",
-    "phone": "phone_hash",
-    "anonymous": "anonymous_id",
-}
+_IDENTIFIERS = {kind: column for kind, column in IDENTIFIERS.items() if column in EVENTS.names}
 
 _TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "click_id_kind", "click_id")
 _DETAILS = (*_TAGS, "referrer_domain", "landing_page", "ad", "keyword")
@@ -36,10 +32,10 @@ _LONGEST_DETOUR_SECONDS = 86_400
 
 
 @remembered
-def sessions(events: ir.Table, people: ir.Table, settings: Settings) -> ir.Table:
+def sessions(events: ir.Table, people: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
     """Touch candidates before channels, one row each: a web session, or an event that is a touch of its own.
 
-    events: the fact; people: the opinion (PEOPLE). Out:
+    events: the fact; people: the opinion (PEOPLE); staff: as `tieback.attribution.staff` finds them. Out:
 
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
@@ -50,7 +46,7 @@ def sessions(events: ir.Table, people: ir.Table, settings: Settings) -> ir.Table
     """
     junk = _junk(events, people)
     touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
-    return _with_details(_with_internal(_with_person(touches, people), events, people, settings), events)
+    return _with_details(_with_internal(_with_person(touches, people), staff, settings), events)
 
 
 def _junk(events: ir.Table, people: ir.Table) -> dict[str, ir.Table]:
@@ -196,18 +192,14 @@ def _with_person(touches: ir.Table, people: ir.Table) -> ir.Table:
     return joined.mutate(person_id=joined.person_id.fill_null(ibis.literal("event:").concat(joined.touch_id)))
 
 
-def _with_internal(touches: ir.Table, events: ir.Table, people: ir.Table, settings: Settings) -> ir.Table:
-    """Adds is_internal: a device of [exclude], or a person with an address or login of it, in all their touches."""
+def _with_internal(touches: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
+    """Adds is_internal: a device of [exclude], or one of the `staff`, in all their touches."""
     exclude = settings.exclude
     patterns = [f"{len(_IDENTIFIERS)}:{pattern}" for pattern in exclude.anonymous_ids]
     touches = touches.mutate(is_internal=matches_glob(touches.device_key, patterns))
     if not (exclude.email_domains or exclude.user_ids):
         return touches
-    staff_mail = events.filter(matches_glob(events.email_domain, exclude.email_domains)).select("email_hash").distinct()
-    by_mail = people.filter(people.id_kind == "email").semi_join(staff_mail, people.id_value == staff_mail.email_hash)
-    by_login = people.filter((people.id_kind == "user") & matches_glob(people.id_value, exclude.user_ids))
-    staff = by_mail.union(by_login).select(staff_id="person_id").distinct()
-    joined = touches.left_join(staff, touches.person_id == staff.staff_id)
+    joined = touches.left_join(staff, [("person_id", "staff_id")])
     return joined.mutate(is_internal=joined.is_internal | joined.staff_id.notnull()).drop("staff_id")
 
 

@@ -1,4 +1,4 @@
-"""Identifiers: their kinds, where facts carry them, and which are junk."""
+"""Identifiers: where facts carry them, and which are junk."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-# Strongest first: who a row is about is decided by the first of these that it carries.
-COLUMNS = {
-    "user": "user_id",
-    "contact": "contact_id",
-    "email": "email_hash",
-    "customer": "customer_id",
-    "phone": "phone_hash",
-    "anonymous": "anonymous_id",
-}
-KINDS = tuple(COLUMNS)
+from tieback.schema.identifiers import IDENTIFIERS
+
+KINDS = tuple(IDENTIFIERS)
 
 # What programs and people write when they have no identifier; letter case, and quotes and blanks around, do not matter.
 JUNK = (
@@ -49,7 +42,7 @@ def _between_bars(text: ir.StringValue) -> ir.StringValue:
 
 def identifiers(facts: Any, junk: Iterable[str]) -> ir.Table:
     """Every identifier of a person found in any fact, junk left out: id_kind, id_value, each once."""
-    found = [_of_kind(facts, kind, column) for kind, column in COLUMNS.items()]
+    found = [_of_kind(facts, kind, column) for kind, column in IDENTIFIERS.items()]
     rows = ibis.union(*(values.select(id_kind=ibis.literal(kind), id_value=values.id_value) for kind, values in found))
     return rows.filter(lambda t: ~is_junk(t.id_value, junk))
 

@@ -8,8 +8,9 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.identity.identifiers import COLUMNS, KINDS, is_junk
+from tieback.identity.identifiers import KINDS, is_junk
 from tieback.schema.facts import CONTACTS, ORDERS
+from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.relations import current
 
 STATEMENT = ("left_kind", "left_value", "right_kind", "right_value")
@@ -22,7 +23,7 @@ def ties(facts: Any, junk: Iterable[str]) -> ir.Table:
 
     The identifiers on one row tie in a star around the strongest, which joins them as well as all pairs would.
     """
-    rows = _clean(_combinations(facts, COLUMNS, at_least=2), junk)
+    rows = _clean(_combinations(facts, IDENTIFIERS, at_least=2), junk)
     return _believed(ibis.union(*_star(rows), _explicit(facts.links, KINDS, junk)), facts.links)
 
 
@@ -32,7 +33,7 @@ def memberships(facts: Any, junk: Iterable[str]) -> ir.Table:
     trust: 1 for the CRM's contact record, 2 for an explicit tie, 3 for an order, 4 for what events name; by the lowest.
     A row's company is that of its strongest identifier.
     """
-    rows = _clean(_combinations(facts, {**COLUMNS, **_COMPANY_COLUMNS}, needs=_COMPANY_COLUMNS), junk)
+    rows = _clean(_combinations(facts, {**IDENTIFIERS, **_COMPANY_COLUMNS}, needs=_COMPANY_COLUMNS), junk)
     kind, value = _holder(rows)
     rows = rows.mutate(left_kind=kind, left_value=value)
     explicit = _explicit(facts.links, COMPANY_KINDS, junk).mutate(trust=ibis.literal(2, "int64"))

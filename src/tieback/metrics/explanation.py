@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tieback.config import currency_decimals
+
 Row = Mapping[str, Any]
 
 _SHOWN = (
@@ -155,10 +157,8 @@ def _notes(of: Explanation, conversion: Row, others: Sequence[str]) -> list[str]
     if not of.value and not conversion["excluded_reason"]:
         notes.append("It has no value of its own: its shares count conversions, not money.")
     elif conversion["currency"] and conversion["currency"] != of.base_currency:
-        notes.append(
-            f"{conversion['value']:,.2f} {conversion['currency']} are {of.value:,} {of.base_currency} "
-            "by the rate of its day."
-        )
+        amount = f"{conversion['value']:,.{currency_decimals(conversion['currency'])}f}"
+        notes.append(f"{amount} {conversion['currency']} are {of.value:,} {of.base_currency} by the rate of its day.")
     if others:
         notes.append(f"The same deal or order also has {', '.join(others)}; each can be explained by its id.")
     return notes

@@ -40,22 +40,27 @@ def find(rows: Rows, wanted: str) -> Found:
 def _standing(row: dict[str, Any]) -> tuple[Any, ...]:
     """How much a conversion is the one that a deal is about."""
     stage = STAGES.index(row["kind"]) if row["kind"] in STAGES else -1
-    is_sale = row["is_revenue"] and row["value_minor"] >= 0
+    is_sale = row["is_revenue"] and row["journey_id"] == row["conversion_id"] and row["value_minor"] >= 0
     return row["excluded_reason"] is None, is_sale, stage, row["occurred_at"], row["conversion_id"]
 
 
 def _unknown(rows: Rows, wanted: str) -> str:
-    stages = [row["stage"] for row in rows(_STAGES, [wanted]) if row["stage"]]
-    if stages:
-        return (
-            f"Deal {wanted!r} is known, but it is no conversion: none of its stages ({', '.join(stages)}) counts, "
-            "or it was deleted. See [stages] in tieback.toml and `tieback doctor`."
-        )
-    if rows(_ORDERS, [wanted]):
-        return (
-            f"Order {wanted!r} is known, but it is no conversion: its kind does not count, or it was deleted. "
-            "See [conversions] in tieback.toml."
-        )
+    for what, sql in (("Deal", _DEALS), ("Order", _ORDERS)):
+        changes = rows(sql, [wanted])
+        if changes and changes[-1]["deleted"]:
+            day = f"{changes[-1]['changed_at']:%Y-%m-%d}"
+            return f"{what} {wanted!r} was deleted where it came from, on {day} (UTC), so it counts nowhere."
+        words = ", ".join(dict.fromkeys(row["word"] or "none given" for row in changes))
+        if changes and what == "Deal":
+            return (
+                f"Deal {wanted!r} is known, but it is no conversion: none of its stages ({words}) counts. "
+                "See [stages] in tieback.toml and `tieback doctor`."
+            )
+        if changes:
+            return (
+                f"Order {wanted!r} is known, but it is no conversion: its kind ({words}) does not count. "
+                "See [conversions] in tieback.toml."
+            )
     known = sorted({row["id"] for row in rows(_SIMILAR, [wanted[:3], wanted[-3:]])})
     near = get_close_matches(wanted, known, n=1, cutoff=0.6)
     if near:
@@ -73,9 +78,9 @@ SELECT * FROM conversions
 WHERE conversion_id = ? OR deal_id = ? OR order_id = ? OR event_id = ?
 ORDER BY occurred_at, conversion_id
 """
-_STAGES = "SELECT stage FROM deals WHERE deal_id = ? ORDER BY changed_at"
-_ORDERS = "SELECT kind FROM orders WHERE order_id = ?"
-_EXAMPLE = "SELECT conversion_id FROM conversions ORDER BY value_minor DESC, conversion_id LIMIT 1"
+_DEALS = "SELECT stage AS word, deleted, changed_at FROM deals WHERE deal_id = ? ORDER BY changed_at"
+_ORDERS = "SELECT kind AS word, deleted, changed_at FROM orders WHERE order_id = ? ORDER BY changed_at"
+_EXAMPLE = "SELECT conversion_id FROM conversions ORDER BY excluded_reason IS NOT NULL, value_minor DESC, conversion_id LIMIT 1"
 _SIMILAR = """
 SELECT id FROM (
   SELECT conversion_id AS id FROM conversions

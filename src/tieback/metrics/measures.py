@@ -234,8 +234,8 @@ def lifetime_revenue(of: Measures) -> Number | None:
 
 
 def _ratio(above: Number, below: Number) -> Number | None:
-    """The one over the other; None where the other is nothing (shares that cancel out to a billionth are nothing)."""
-    divisor = round(below, 9) if isinstance(below, float) else below
+    """The one over the other; None where the other is nothing: shares below a millionth are printed as 0 as well."""
+    divisor = round(below, 6) if isinstance(below, float) else below
     if not divisor:
         return None
     if isinstance(above, Decimal) or isinstance(divisor, Decimal):

@@ -65,6 +65,12 @@ def earned(
     return rows.select("date", "basis", "model", *_KEYS, *split, *_CREDITED, **_zeros(_OBSERVED))
 
 
+def is_sale(conversions: ir.Table) -> ir.BooleanValue:
+    """True for revenue that is no refund, which has no journey of its own, and no other amount given back."""
+    own = (conversions.journey_id == conversions.conversion_id).fill_null(False)  # noqa: FBT003 - a value, no flag
+    return conversions.is_revenue & own & (conversions.value_minor >= 0)
+
+
 @remembered
 def credited_touches(credits: ir.Table, touchpoints: ir.Table) -> ir.Table:
     """The touches that earned credit, with their dimensions; those with all dimensions the same share one `cell`."""
@@ -110,7 +116,7 @@ def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tup
     counts_towards = {
         "lead": known.kind == "lead",
         "revenue": known.is_revenue,
-        "sale": known.is_revenue & (known.value_minor >= 0),
+        "sale": is_sale(known),
         "customer": known.sale_id.notnull(),
         "repeat": known.sales_to_date.fill_null(0) > 1,
         "lifetime": (known.lifetime_minor == known.sale_minor).fill_null(ibis.literal(value=False)),
@@ -171,7 +177,7 @@ def _first_sales(conversions: ir.Table, journeys: ir.Table, split: tuple[str, ..
     revenue = counted.filter(counted.is_revenue)
     subjects = revenue.group_by(buyer_id="subject_id").aggregate(
         lifetime_minor=revenue.value_minor.sum(),
-        sales_to_date=ibis.ifelse(revenue.value_minor >= 0, 1, 0).sum(),
+        sales_to_date=ibis.ifelse(is_sale(revenue), 1, 0).sum(),
     )
     opening = journeys.filter(journeys.conversion_id.notnull() & (journeys.position == 1)).select(
         opened_id="conversion_id", first_days="days_before"

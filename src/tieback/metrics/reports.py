@@ -210,7 +210,7 @@ def _counts(asked: Question, doubtful: list[tuple[Key, str]], attributes: str) -
         f"SELECT {', '.join([*columns, 'model'])}, count(DISTINCT CASE WHEN is_lead THEN conversion_id END) AS leads, "
         "count(DISTINCT CASE WHEN is_sale THEN conversion_id END) AS sales FROM ("
         f"SELECT k.model, k.conversion_id, {touch_day} AS date, v.kind = 'lead' AS is_lead, "
-        "v.is_revenue AND v.value_minor >= 0 AS is_sale, "
+        "v.is_revenue AND v.journey_id = v.conversion_id AND v.value_minor >= 0 AS is_sale, "
         f"CASE WHEN k.touch_id IS NULL THEN '{UNATTRIBUTED}' ELSE t.channel END AS channel, "
         f"{', '.join([*_TOUCH_COLUMNS, *(f'a.{name}' for name in accounts)])} FROM credits k "
         "JOIN conversions v ON v.conversion_id = k.conversion_id LEFT JOIN touchpoints t ON t.touch_id = k.touch_id"

@@ -36,7 +36,8 @@ def arithmetic(share: float, credited: Decimal, whole: Decimal) -> str:
     if share == 1:
         return f"all of {whole:,}"
     unit = Decimal(1).scaleb(int(whole.as_tuple().exponent))
-    exact = whole * (_fraction(share) or Decimal(repr(share)))
+    simple = _simple(share)
+    exact = whole * simple.numerator / simple.denominator if simple else whole * Decimal(repr(share))
     floor = exact.quantize(unit, ROUND_DOWN)
     rounding = credited - floor
     text = f"{_share(share)} of {whole:,} = {floor:,}"
@@ -109,11 +110,6 @@ def _share(share: float) -> str:
 def _simple(share: float) -> Fraction | None:
     fraction = Fraction(share).limit_denominator(_LARGEST_DENOMINATOR)
     return fraction if abs(float(fraction) - share) < 1e-9 else None
-
-
-def _fraction(share: float) -> Decimal | None:
-    fraction = _simple(share)
-    return Decimal(fraction.numerator) / Decimal(fraction.denominator) if fraction else None
 
 
 def _time(instant: datetime, zone: ZoneInfo) -> str:
