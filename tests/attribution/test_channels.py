@@ -123,6 +123,15 @@ GOLDEN = [
     ("utm_source=fair&utm_medium=trade-show", "", "Events", "fair", "trade-show"),
     ("utm_source=station&utm_medium=radio", "", "Offline", "station", "radio"),
     ("utm_source=newsletter&utm_medium=e-mail", "https://www.google.com/", "Email", "newsletter", "e-mail"),
+    # A medium tag outranks the referrer and the click id: they name the source only of what was paid for
+    ("utm_medium=email", "https://www.google.com/", "Email", None, "email"),
+    ("utm_medium=affiliate", "https://www.google.com/", "Affiliates", None, "affiliate"),
+    ("utm_medium=affiliate", "https://newsletter.partner.test/", "Affiliates", None, "affiliate"),
+    ("utm_medium=email&gclid=x", "", "Email", None, "email"),
+    ("utm_medium=social", "https://www.google.com/", "Organic Social", None, "social"),
+    ("utm_medium=cpc", "https://www.google.com/", "Paid Search", "google", "cpc"),
+    ("utm_medium=cpc&gclid=x", "", "Paid Search", "google", "cpc"),
+    ("utm_medium=paid", "https://l.facebook.com/", "Paid Social", "facebook", "paid"),
     # Referrers
     ("", "https://www.google.co.uk/", "Organic Search", "google", "organic"),
     ("", "https://google.com.br/search?q=a", "Organic Search", "google", "organic"),
@@ -219,6 +228,27 @@ def test_a_page_on_a_known_site_is_not_taken_for_that_site() -> None:
     assert [row["channel"] for row in judged([hosted, parent], Settings())] == ["Organic Search", "Direct"]
 
 
+@pytest.mark.parametrize(
+    ("page", "referrer", "channel"),
+    [
+        ("shop.other.test", "blog.other.test", "Direct"),
+        ("shop.other.co.uk", "blog.other.co.uk", "Direct"),
+        ("shop.other.co.uk", "blog.another.co.uk", "Referral"),
+        ("a.github.io", "b.github.io", "Referral"),
+        ("a.blogspot.com", "b.blogspot.com", "Referral"),
+        ("10.0.0.1", "10.0.0.2", "Referral"),
+        ("intranet", "extranet", "Referral"),
+        ("docs.google.com", "google.com", "Organic Search"),
+        ("shop.other.test", "null", "Direct"),
+        ("shop.other.test", "(direct)", "Direct"),
+    ],
+)
+def test_a_neighbour_on_the_same_domain_is_no_referral(page: str, referrer: str, channel: str) -> None:
+    """One owner's names are one site, unless they lie where strangers have theirs; a referrer may be no host at all."""
+    event = {"kind": "visit", "url": f"https://{page}/", "referrer_domain": referrer}
+    assert [row["channel"] for row in judged([event], Settings())] == [channel]
+
+
 @pytest.mark.parametrize("condition", ["source", "medium", "referrer", "kind"])
 def test_a_rule_of_the_user_wins(condition: str) -> None:
     """Whatever the built-in rules say, a fitting rule of tieback.toml is tried first: for each value in the table."""
@@ -297,6 +327,7 @@ def test_the_lists_are_consistent() -> None:
     assert len({rule.name for rule in book.rules}) == len(book.rules)
     assert {rule.family for rule in book.rules} - {""} <= set(FAMILIES)
     assert len(book.sources) >= 150
+    assert {rule.medium for rule in book.rules if rule.is_paid and rule.family} == {book.paid_mediums}
 
 
 @pytest.mark.parametrize(

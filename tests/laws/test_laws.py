@@ -243,7 +243,9 @@ def test_few_conversions_are_told_as_few_and_what_no_touch_explains_is_shown(
 BEHIND = """
     SELECT coalesce(t.channel, 'Unattributed') AS channel, k.model,
       count(DISTINCT k.conversion_id) FILTER (c.kind = 'lead') AS leads,
-      count(DISTINCT k.conversion_id) FILTER (c.is_revenue AND c.journey_id = c.conversion_id AND c.value_minor >= 0) AS sales
+      count(DISTINCT k.conversion_id) FILTER (
+        c.is_revenue AND c.journey_id = c.conversion_id AND c.value_minor >= 0
+      ) AS sales
     FROM credits k JOIN conversions c USING (conversion_id) LEFT JOIN touchpoints t ON t.touch_id = k.touch_id
     GROUP BY ALL
 """

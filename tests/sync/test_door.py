@@ -115,11 +115,20 @@ def test_a_page_address_is_cut_up(store: DuckDB, tmp_path: Path, url: str, colum
         ("android-app://com.google.android.gm/", "com.google.android.gm"),
         ("http://user:pw@www.site.example:8080/x", "site.example"),
         ("news.example", "news.example"),
+        ("https://site.example./x", "site.example"),
+        ("site.example:8080/x", "site.example"),
+        ("http://intranet/x", "intranet"),
         ("/own/page", None),
+        ("-", None),
+        ("null", None),
+        ("(direct)", None),
+        ("about:blank", None),
+        ("javascript:void(0)//", None),
+        ("file:///home/me/page.html", None),
     ],
 )
 def test_a_referrer_gives_its_host(store: DuckDB, tmp_path: Path, referrer: str, meant: object) -> None:
-    """Lower case, without www., port or user."""
+    """Lower case, without www., port, user or final point; what names no host refers nobody."""
     assert one_event(store, tmp_path, "referrer_domain", referrer=referrer) == meant
 
 
@@ -128,6 +137,27 @@ def test_columns_that_the_file_gives_are_not_derived(store: DuckDB, tmp_path: Pa
     url = "https://x.example/?utm_source=address&utm_medium=cpc"
     assert one_event(store, tmp_path, "utm_source", url=url, utm_source="column") == "column"
     assert facts(store, "events", "utm_medium") == ["cpc"]
+
+
+def test_what_a_row_leaves_empty_is_derived(store: DuckDB, tmp_path: Path) -> None:
+    """Row by row: a column that is there and empty says nothing, and must not hide what the address says."""
+    columns = ("utm_source", "utm_medium", "click_id_kind", "click_id", "landing_page", "referrer_domain")
+    url = "https://x.example/a?utm_source=s&utm_medium=m&gclid=G"
+    row = {"occurred_at": "2025-01-01", "kind": "page", "url": url, "referrer": "https://site.example/"}
+    given = [
+        dict.fromkeys(columns, ""),
+        dict.fromkeys(columns, "mine"),
+        dict.fromkeys(columns, "") | {"click_id": "G"},
+        dict.fromkeys(columns, "") | {"click_id_kind": "gclid"},
+        dict.fromkeys(columns, "") | {"click_id": "other"},
+        dict.fromkeys(columns, "") | {"click_id_kind": "msclkid"},
+    ]
+    rows = [row | {"event_id": str(number)} | each for number, each in enumerate(given)]
+    taken(store, tmp_path, "events", csv_text(rows))
+    found = store.execute(f"SELECT {', '.join(columns)} FROM events ORDER BY event_id").fetchall()
+    derived = ("s", "m", "gclid", "G", "/a", "site.example")
+    assert found[:4] == [derived, ("mine",) * 6, derived, derived]
+    assert [row[2:4] for row in found[4:]] == [(None, "other"), ("msclkid", None)]
 
 
 def test_robots_are_known_by_their_user_agent(store: DuckDB, tmp_path: Path) -> None:

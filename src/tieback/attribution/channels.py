@@ -1,7 +1,9 @@
 """Which channel a touch came through: one expression, for touches, for spend and for `tieback channels URL` alike.
 
 Trust goes in this order: tags (utm_source, utm_medium), then the click id, then the referrer. What they agree on is the
-touch's effective source and medium; the rules of the rulebook read those, and the first that fits decides.
+touch's effective source and medium; the rules of the rulebook read those, and the first that fits decides. A medium tag
+without a source tag takes its source from a click id or referrer only where it says that the touch was paid for: else a
+click in an e-mail that reports a search engine as its referrer would be that search engine's.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ _NO_VALUE = (
 )
 _DIRECT = ("direct", "(direct)")
 _OUTSIDE = "outside"
+# A name and its ending: one label (.com), or two where a country sorts names by kind (.co.uk, .com.au).
+_OWNED = "[^.]+[.]((ac|co|com|edu|gob|gov|go|mil|ne|net|nom|or|org|sch)[.][a-z]{2}|[a-z]{2,})$"
 _ORIGIN_MEDIUM = {"search": "organic", "mail": "email"}
 _KIND_MEDIUM = {"ad_click": "cpc", "ad_view": "cpm", "email_click": "email", "email_open": "email", "text": "sms"}
 
@@ -61,6 +65,8 @@ def classified(signals: ir.Table, book: Rulebook) -> ir.Table:
 
 def _with_tags_and_referrer(signals: ir.Table, book: Rulebook) -> ir.Table:
     """Adds what the tags and the referrer say, each by itself."""
+    no_host = (*_NO_VALUE, *_DIRECT)
+    signals = signals.mutate(referrer=signals.referrer.isin(no_host).ifelse("", signals.referrer))
     read = signals.mutate(
         stated_source=signals.source_tag.isin(_NO_VALUE).ifelse("", signals.source_tag),
         stated_medium=signals.medium_tag.isin(_NO_VALUE).ifelse("", signals.medium_tag),
@@ -68,10 +74,12 @@ def _with_tags_and_referrer(signals: ir.Table, book: Rulebook) -> ir.Table:
     )
     read = read.mutate(known_referrer=_site(read, book))
     host, page = read.referrer, read.page
+    site = _registrable(host, book)
     own_page = (page != "") & (
         (page == host)
         | host.endswith(ibis.literal(".").concat(page))
         | ((read.known_referrer == "") & page.endswith(ibis.literal(".").concat(host)))
+        | ((read.known_referrer == "") & (site != "") & (site == _registrable(page, book)))
     )
     read = read.mutate(
         referrer_role=_first(
@@ -119,9 +127,10 @@ def _with_effective(read: ir.Table, book: Rulebook) -> ir.Table:
     proven = named & read.click_proves
     named_ad = named & _matches(read.stated_source, book.ad_sources)
     by_kind = _first([(read.touch_kind == kind, medium) for kind, medium in _KIND_MEDIUM.items()], "")
+    fills = ~given | _matches(read.stated_medium, book.paid_mediums)
     read = read.mutate(
-        source=named.ifelse(read.stated_source, read.origin_source),
-        source_from=named.ifelse("utm_source", read.origin),
+        source=named.ifelse(read.stated_source, fills.ifelse(read.origin_source, "")),
+        source_from=named.ifelse("utm_source", fills.ifelse(read.origin, "")),
         medium=_first(
             [
                 (given, read.stated_medium),
@@ -209,6 +218,15 @@ def _site(read: ir.Table, book: Rulebook) -> ir.StringColumn:
         for family in FAMILIES
     ]
     return _first(within, "")
+
+
+def _registrable(host: ir.StringColumn, book: Rulebook) -> ir.StringColumn:
+    """The part of `host` that one owner has registered; empty for a number, and where strangers share a domain.
+
+    By the shape of names (acme.com, acme.co.uk): the public-suffix list has no expression that every engine reads.
+    """
+    is_shared = _matches(host, book.shared)
+    return is_shared.ifelse("", host.re_extract(_OWNED, 0).fill_null(""))
 
 
 def _first(

@@ -98,8 +98,8 @@ def _continuing(rows: ir.Table, sales: ir.Table) -> ir.Table:
 def _with_subject(rows: ir.Table) -> ir.Table:
     """`rows` with subject_id, who the customer is: the account, or else the person, or else the record itself.
 
-    What does not count account-wide is bought by the person's company all the same where the CRM or a group knows it, or
-    it has a deal. An e-mail domain alone would make one customer of all who shop with an address at work.
+    What does not count account-wide is bought by the person's company all the same where the CRM or a group knows
+    it, or it has a deal. An e-mail domain alone would make one customer of all who shop with an address at work.
     """
     dealing = rows.filter(rows.source == "deals").select(dealing_id="account_id").distinct()
     rows = rows.left_join(dealing, [("company_id", "dealing_id")])

@@ -74,7 +74,8 @@ class Platform:
 class Rulebook:
     """Everything that decides a channel. `rules` in the order in which they are tried, the user's own first.
 
-    own, payment, sign_in: patterns of hosts that are never a referral; empty when there are none.
+    own, payment, sign_in: patterns of hosts that are never a referral; empty when there are none. shared: of hosts under
+    which strangers have their sites. ad_sources, paid_mediums: patterns of tags that say that a visit was paid for.
     """
 
     version: str
@@ -82,10 +83,12 @@ class Rulebook:
     sources: tuple[Source, ...]
     click_ids: tuple[ClickId, ...]
     ad_sources: str
+    paid_mediums: str
     platforms: tuple[Platform, ...]
     own: str
     payment: str
     sign_in: str
+    shared: str
 
     def of_family(self, family: str) -> tuple[Source, ...]:
         """The known sites of one family."""
@@ -110,12 +113,14 @@ def rulebook(settings: Settings) -> Rulebook:
         sources=_sources(),
         click_ids=tuple(ClickId(**click_id) for click_id in clicks["click_ids"]),
         ad_sources=clicks["ad_sources"],
+        paid_mediums=clicks["paid_mediums"],
         platforms=tuple(
             Platform(tuple(each["names"]), each["source"], each["medium"]) for each in _read("platforms")["platforms"]
         ),
         own=hosts_pattern(traffic.own_domains),
         payment=hosts_pattern((*lists["payment"], *traffic.payment_domains)),
         sign_in=hosts_pattern((*lists["sign_in"], *traffic.sign_in_domains)),
+        shared=hosts_pattern(lists["shared"]),
     )
 
 

@@ -80,7 +80,10 @@ ORDER BY occurred_at, conversion_id
 """
 _DEALS = "SELECT stage AS word, deleted, changed_at FROM deals WHERE deal_id = ? ORDER BY changed_at"
 _ORDERS = "SELECT kind AS word, deleted, changed_at FROM orders WHERE order_id = ? ORDER BY changed_at"
-_EXAMPLE = "SELECT conversion_id FROM conversions ORDER BY excluded_reason IS NOT NULL, value_minor DESC, conversion_id LIMIT 1"
+_EXAMPLE = """
+SELECT conversion_id FROM conversions
+ORDER BY CASE WHEN excluded_reason IS NULL THEN 0 ELSE 1 END, value_minor DESC, conversion_id LIMIT 1
+"""
 _SIMILAR = """
 SELECT id FROM (
   SELECT conversion_id AS id FROM conversions

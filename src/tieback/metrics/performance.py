@@ -67,7 +67,7 @@ def earned(
 
 def is_sale(conversions: ir.Table) -> ir.BooleanValue:
     """True for revenue that is no refund, which has no journey of its own, and no other amount given back."""
-    own = (conversions.journey_id == conversions.conversion_id).fill_null(False)  # noqa: FBT003 - a value, no flag
+    own = (conversions.journey_id == conversions.conversion_id).fill_null(False)
     return conversions.is_revenue & own & (conversions.value_minor >= 0)
 
 
