@@ -1,4 +1,5 @@
-"""Which opinions still hold: each is remembered with a fingerprint of all that it was built from.
+"""Which opinions still hold: each is remembered with a fingerprint of all that it was built from, and the last run with its
+settings.
 
 An opinion is out of date when a fact, a setting that it depends on, an opinion that it reads,
 or the release has changed.
@@ -16,8 +17,12 @@ import msgspec
 
 from tieback import __version__
 from tieback.config import Settings
+from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, SCHEMA_VERSION
 from tieback.store import DuckDB, replaced_facts
+
+
+_SETTINGS = "settings of the last run"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,21 @@ def last_run(store: DuckDB) -> LastRun | None:
         "SELECT run_id, max(finished_at) AS finished_at FROM runs GROUP BY run_id ORDER BY run_id DESC LIMIT 1"
     )
     return LastRun(rows[0]["run_id"], rows[0]["finished_at"].isoformat(timespec="seconds") + "Z") if rows else None
+
+
+def remember_settings(store: DuckDB, settings: Settings) -> None:
+    """Keep the `settings` of a run: what reads its numbers must read them as they were made."""
+    store.execute("DELETE FROM workspace WHERE name = ?", [_SETTINGS])
+    store.execute("INSERT INTO workspace VALUES (?, ?)", [_SETTINGS, msgspec.json.encode(settings).decode()])
+
+
+def settings_of_last_run(store: DuckDB) -> Settings:
+    """The settings under which the last run worked. Raises WorkspaceError when this release cannot read them."""
+    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SETTINGS])
+    try:
+        return msgspec.json.decode(kept[0]["value"], type=Settings)
+    except (IndexError, msgspec.DecodeError):
+        raise WorkspaceError("The last run was made by another release of tieback: run `tieback run` first.") from None
 
 
 def _fact_prints(store: DuckDB) -> dict[str, str]:

@@ -72,6 +72,7 @@ def refresh(
             rows = build(name, store, settings) if name in stale else None
             finished.append(StageRun(name, rows, time.perf_counter() - started))
         _remember(store, (last.run_id if last else 0) + 1, now, finished)
+        freshness.remember_settings(store, settings)
     return finished
 
 
@@ -84,13 +85,12 @@ def _people(engine: Engine, at: Any, settings: Settings) -> int:
     rules = settings.identity
     pairs = engine.scratch("pairs", identity.pairs(at, rules))
     components = engine.fixpoint("components", *identity.labels(pairs))
-    found = identity.cuts(engine.read(identity.suspects(pairs, components, rules)), rules)
-    cuts = engine.scratch_rows("cuts", found)
+    suspects = engine.scratch("suspects", identity.suspects(pairs, components, rules))
+    cuts = engine.scratch_rows("cuts", identity.cuts(engine.read(suspects), rules))
     engine.save(TABLES["link_cuts"], cuts)
-    if found.num_rows:
-        pairs = engine.scratch("kept_pairs", identity.kept(pairs, cuts))
-        components = engine.fixpoint("components", *identity.labels(pairs))
-    return engine.save(TABLES["people"], identity.people(components, at, rules))
+    parted = engine.fixpoint("parted", *identity.labels(engine.scratch("kept", identity.kept(suspects, cuts))))
+    settled = engine.scratch("settled", identity.settled(components, suspects, parted))
+    return engine.save(TABLES["people"], identity.people(settled, at, rules))
 
 
 def _touchpoints(engine: Engine, at: Any, settings: Settings) -> int:

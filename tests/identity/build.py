@@ -1,24 +1,14 @@
-"""The steps from facts to people, as the pipeline takes them."""
+"""From facts to people, and what became of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import ibis
 import pyarrow as pa
-from ibis.expr import types as ir
 
-from tieback import identity
-from tieback.config import Identity
-from tieback.schema import FACTS
-from tieback.schema.ddl import create_table
-from tieback.schema.opinions import LINK_CUTS, PEOPLE
-from tieback.schema.relations import relations
+from tieback import pipeline
+from tieback.config import Identity, Settings
 from tieback.store import DuckDB
-from tieback.store.compiler import compiled
 
 Identifier = tuple[str, str]
 
@@ -36,57 +26,7 @@ TIGHT = Identity(
 
 def build(store: DuckDB, rules: Identity | None = None) -> None:
     """Work out people and link_cuts from the facts in `store`."""
-    rules = rules or Identity()
-    stages = _stages(rules)
-    _scratch(store, "pairs", stages.pairs)
-    components = store.fixpoint("components", stages.start, stages.step)
-    assert components.equals(COMPONENTS)
-    cuts = identity.cuts(store.query(stages.suspects), rules)
-    lost = store.scratch_rows("cuts", cuts)
-    if cuts.num_rows:
-        _scratch(store, "kept", stages.kept)
-        _scratch(store, "pairs", "SELECT * FROM scratch_kept")
-        store.fixpoint("components", stages.start, stages.step)
-    store.save(LINK_CUTS, lost)
-    store.execute(f"DROP TABLE IF EXISTS people; {create_table(PEOPLE)}; INSERT INTO people BY NAME {stages.people}")
-
-
-@dataclass(frozen=True)
-class _Stages:
-    """The statements of one set of rules. To write them takes far longer than to run them on a handful of facts."""
-
-    pairs: str
-    start: ir.Table
-    step: Callable[[ir.Table], ir.Table]
-    suspects: str
-    kept: str
-    people: str
-
-
-COMPONENTS = ibis.table(
-    {"id_kind": "string", "id_value": "string", "node": "int64", "label": "int64"}, name="scratch_components_now"
-)
-
-
-@cache
-def _stages(rules: Identity) -> _Stages:
-    facts = relations(FACTS)
-    ties = identity.pairs(facts, rules)
-    pairs = ibis.table(ties.schema(), name="scratch_pairs")
-    start, step = identity.labels(pairs)
-    lost = ibis.table(dict.fromkeys(LINK_CUTS.names, "string"), name="scratch_cuts")
-    return _Stages(
-        pairs=compiled(ties, "duckdb"),
-        start=start,
-        step=step,
-        suspects=compiled(identity.suspects(pairs, COMPONENTS, rules), "duckdb"),
-        kept=compiled(identity.kept(pairs, lost), "duckdb"),
-        people=compiled(identity.people(COMPONENTS, facts, rules), "duckdb"),
-    )
-
-
-def _scratch(store: DuckDB, name: str, sql: str) -> None:
-    store.execute(f"CREATE OR REPLACE TEMP TABLE scratch_{name} AS {sql}")
+    pipeline.build("people", store, Settings(identity=rules or Identity()))
 
 
 def persons(store: DuckDB) -> dict[Identifier, str]:

@@ -8,7 +8,6 @@ import ibis
 import pytest
 from ibis.expr import types as ir
 
-from tests.identity.build import COMPONENTS
 from tieback import identity
 from tieback.config import Identity
 from tieback.schema import FACTS
@@ -16,6 +15,11 @@ from tieback.schema.ddl import DIALECTS
 from tieback.schema.opinions import LINK_CUTS, PEOPLE
 from tieback.schema.relations import fitted, relation, relations
 from tieback.store.compiler import compiled
+
+
+COMPONENTS = ibis.table(
+    {"id_kind": "string", "id_value": "string", "node": "int64", "label": "int64"}, name="components"
+)
 
 
 @cache
@@ -31,6 +35,7 @@ def statements() -> dict[str, ir.Table]:
         "step": step(COMPONENTS),
         "suspects": identity.suspects(pairs, COMPONENTS, rules),
         "kept": identity.kept(pairs, relation(LINK_CUTS)),
+        "settled": identity.settled(COMPONENTS, pairs, COMPONENTS),
         "people": fitted(identity.people(COMPONENTS, facts, rules), PEOPLE),
     }
 

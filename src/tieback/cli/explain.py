@@ -33,16 +33,15 @@ def command(folder: Path, wanted: str, models: str, form: str) -> None:
     shares with their arithmetic. A deal's id explains the conversion that earned its revenue, or else its furthest
     stage.
     """
-    from tieback.cli.finished_run import check_run, named_models
+    from tieback.cli.finished_run import named_models, settings_of_run
     from tieback.config import open_workspace
     from tieback.metrics.explanation import document
     from tieback.metrics.story import story
 
     workspace = open_workspace(folder)
-    settings = workspace.settings
-    chosen = named_models(models or "all", settings)
     with opened(workspace, read_only=True) as store:
-        check_run(store, settings)
+        settings = settings_of_run(store, workspace.settings)
+        chosen = named_models(models or "all", settings, workspace.settings)
         found = explained(store, settings, wanted, chosen)
     if form == "json":
         emit_json(document(found))

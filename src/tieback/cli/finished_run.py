@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from tieback.store import DuckDB
 
 
-def check_run(store: DuckDB, settings: Settings) -> None:
-    """Refuse when nothing was worked out yet; say so when the run is older than the facts or the settings."""
+def settings_of_run(store: DuckDB, settings: Settings) -> Settings:
+    """The settings under which the numbers were worked out, and [report] as it is now in `settings`.
+
+    Says so when the run is older than the facts or the settings. Raises WorkspaceError when nothing was worked out yet.
+    """
+    import msgspec
+
     from tieback import freshness
     from tieback.errors import WorkspaceError
 
@@ -22,23 +27,28 @@ def check_run(store: DuckDB, settings: Settings) -> None:
     if freshness.outdated(store, settings):
         say(
             f"Facts were imported or settings changed since the last run ({last.finished_at}): "
-            "these numbers are of that run. Run `tieback run` to take them in."
+            "these numbers are of that run, under its settings. Run `tieback run` to take them in."
         )
+    return msgspec.structs.replace(freshness.settings_of_last_run(store), report=settings.report)
 
 
-def named_models(listed: str, settings: Settings) -> tuple[str, ...]:
+def named_models(listed: str, of_run: Settings, settings: Settings) -> tuple[str, ...]:
     """The models that a comma-separated list asks for, in that order; [report] model for none, every one for `all`.
 
-    Raises UsageError for a name that is none of the workspace's.
+    of_run: what has been worked out. settings: those of now, which may name more.
+    Raises UsageError for a name that is none of the workspace's, WorkspaceError for one that has not been run.
     """
-    from tieback.errors import UsageError, did_you_mean
+    from tieback.errors import UsageError, WorkspaceError, did_you_mean
 
     names = [name.strip() for name in listed.split(",") if name.strip()]
+    if "all" in names:
+        return tuple(of_run.models)
     if not names:
-        return (settings.report.model if settings.report.model in settings.models else next(iter(settings.models)),)
-    if names == ["all"]:
-        return tuple(settings.models)
+        chosen = settings.report.model
+        names = [chosen if chosen in {**of_run.models, **settings.models} else next(iter(of_run.models))]
     for name in names:
-        if name not in settings.models:
-            raise UsageError(f"There is no model {name!r} in this workspace. {did_you_mean(name, settings.models)}")
+        if name not in of_run.models and name in settings.models:
+            raise WorkspaceError(f"The model {name!r} has not been worked out yet: run `tieback run` first.")
+        if name not in of_run.models:
+            raise UsageError(f"There is no model {name!r} in this workspace. {did_you_mean(name, of_run.models)}")
     return tuple(dict.fromkeys(names))

@@ -24,15 +24,14 @@ def command(folder: Path, form: str) -> None:
     For every model: revenue = credited + unattributed + difference. Each conversion and each roll-up is
     checked as well. Ends with code 6 when anything does not add up.
     """
-    from tieback.cli.finished_run import check_run
+    from tieback.cli.finished_run import settings_of_run
     from tieback.config import open_workspace
     from tieback.errors import CheckError
     from tieback.metrics.reconciliation import reconciliation
 
     workspace = open_workspace(folder)
-    settings = workspace.settings
     with opened(workspace, read_only=True) as store:
-        check_run(store, settings)
+        settings = settings_of_run(store, workspace.settings)
         found = reconciliation(store.rows, tuple(settings.models), settings.decimals)
     emit(
         [asdict(account) for account in found.models],

@@ -62,25 +62,25 @@ def command(
     Cost and revenue in one ratio cover the same days on the same basis, which the heading names. A row that rests on
     few conversions says so; what no touch could be credited with stands as Unattributed.
     """
-    from tieback.cli.finished_run import check_run, named_models
+    from tieback.cli.finished_run import named_models, settings_of_run
     from tieback.config import open_workspace
     from tieback.metrics.dimensions import dimensions
     from tieback.metrics.reports import Question
 
     workspace = open_workspace(folder)
-    settings = workspace.settings
-    asked = Question(
-        by=dimensions(_names(by)),
-        models=named_models(models, settings),
-        basis=basis,
-        start=_day(start, "--from"),
-        end=_day(end, "--to"),
-        decimals=settings.decimals,
-        few=settings.report.few_conversions,
-    )
-    _check_window(asked)
+    chosen, first, last = dimensions(_names(by)), _day(start, "--from"), _day(end, "--to")
+    _check_window(first, last)
     with opened(workspace, read_only=True) as store:
-        check_run(store, settings)
+        settings = settings_of_run(store, workspace.settings)
+        asked = Question(
+            by=chosen,
+            models=named_models(models, settings, workspace.settings),
+            basis=basis,
+            start=first,
+            end=last,
+            decimals=settings.decimals,
+            few=settings.report.few_conversions,
+        )
         if is_cohorts:
             _print_cohorts(store, asked, settings, limit, form)
         else:
@@ -102,11 +102,11 @@ def _day(text: str, option: str) -> date | None:
         raise UsageError(f"{option} {text!r} is not a day. Write it as year-month-day, such as 2026-01-31.") from None
 
 
-def _check_window(asked: Question) -> None:
+def _check_window(start: date | None, end: date | None) -> None:
     from tieback.errors import UsageError
 
-    if asked.start and asked.end and asked.start > asked.end:
-        raise UsageError(f"--from {asked.start} comes after --to {asked.end}. Swap them, or widen the window.")
+    if start and end and start > end:
+        raise UsageError(f"--from {start} comes after --to {end}. Swap them, or widen the window.")
 
 
 def _print_report(

@@ -6,9 +6,9 @@ Nothing is remembered between runs: every answer is worked out from the facts, s
 
 from __future__ import annotations
 
-from tieback.identity.components import labels, suspects
+from tieback.identity.components import labels, settled, suspects
 from tieback.identity.cuts import cuts
 from tieback.identity.people import people
 from tieback.identity.ties import kept, pairs
 
-__all__ = ["cuts", "kept", "labels", "pairs", "people", "suspects"]
+__all__ = ["cuts", "kept", "labels", "pairs", "people", "settled", "suspects"]

@@ -55,6 +55,14 @@ def _hooks(ties: ir.Table, labelled: ir.Table) -> ir.Table:
 
 
 @remembered
+def settled(components: ir.Table, suspects: ir.Table, parted: ir.Table) -> ir.Table:
+    """`components` in which those of `suspects` are replaced by what became of them without the cut ties (`parted`)."""
+    ends = (suspects.select(suspect=f"{side}_node") for side in ("left", "right"))
+    unbroken = components.anti_join(ibis.union(*ends), [("node", "suspect")])
+    return unbroken.union(parted.select(*components.columns))
+
+
+@remembered
 def suspects(pairs: ir.Table, components: ir.Table, identity: Identity) -> ir.Table:
     """The `pairs` of those components that hold more identifiers of a kind than one person may have."""
     too_many = ibis.or_(

@@ -42,7 +42,7 @@ class Statements:
         return ibis.table(expression.schema(), name=f"scratch_{name}")
 
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
-        """The rows written out; without any, a note that they come from outside SQL."""
+        """The rows written out; without any, an empty table for what is worked out outside SQL."""
         lines = [
             sg.select(*(sge.convert(cell).as_(column) for column, cell in row.items())) for row in rows.to_pylist()
         ]
@@ -50,8 +50,11 @@ class Statements:
             given = "\nUNION ALL\n".join(line.sql(dialect=self.dialect) for line in lines)
             self.written.append(f"DROP TABLE IF EXISTS scratch_{name};\nCREATE TABLE scratch_{name} AS\n{given};")
         else:
-            columns = ", ".join(rows.schema.names)
-            self.written.append(f"-- scratch_{name} ({columns}) is worked out from the rows above, outside SQL.")
+            columns = ibis.Schema.from_pyarrow(rows.schema).items()
+            one = ibis.literal(1).name("one").as_table()
+            none = one.select(**{column: ibis.null(kind) for column, kind in columns}).filter(ibis.literal(value=False))
+            self.scratch(name, none)
+            self.written.append(f"-- Fill scratch_{name} here: it is worked out from the rows above, outside SQL.")
         return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=f"scratch_{name}")
 
     def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
