@@ -1,5 +1,6 @@
-"""Which opinions still hold: each is remembered with a fingerprint of all that it was built from, and the last run with its
-settings.
+"""Which opinions still hold, and under which settings the last run worked.
+
+Each opinion is remembered with a fingerprint of all that it was built from.
 
 An opinion is out of date when a fact, a setting that it depends on, an opinion that it reads,
 or the release has changed.
@@ -20,7 +21,6 @@ from tieback.config import Settings
 from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, SCHEMA_VERSION
 from tieback.store import DuckDB, replaced_facts
-
 
 _SETTINGS = "settings of the last run"
 

@@ -16,7 +16,6 @@ from tieback.schema.opinions import LINK_CUTS, PEOPLE
 from tieback.schema.relations import fitted, relation, relations
 from tieback.store.compiler import compiled
 
-
 COMPONENTS = ibis.table(
     {"id_kind": "string", "id_value": "string", "node": "int64", "label": "int64"}, name="components"
 )

@@ -52,6 +52,25 @@ def test_a_world_has_what_the_laws_speak_of() -> None:
         assert spent[0]["n"] > 0
 
 
+def test_credit_stays_whole_when_touches_go_away() -> None:
+    """Laws 1 and 8: what is deleted of a journey leaves its share to the rest of it, or to Unattributed."""
+    with run(core()) as store:
+        for which in ("event_id = (SELECT min(touch_id) FROM journeys WHERE conversion_id = 'order:core')", "true"):
+            before = store.rows("SELECT count(*) AS touches FROM credits WHERE touch_id IS NOT NULL")
+            store.execute(f"DELETE FROM events WHERE {which}")
+            refresh(store, SETTINGS)
+            assert store.rows("SELECT count(*) AS touches FROM credits WHERE touch_id IS NOT NULL") != before
+            off = store.rows(
+                "SELECT k.model, conversion_id FROM credits k JOIN conversions c USING (conversion_id) "
+                "GROUP BY k.model, conversion_id, c.value_minor "
+                "HAVING sum(k.value_minor) <> c.value_minor OR abs(sum(k.share) - 1) > 1e-9"
+            )
+            assert off == []
+            assert store.rows("SELECT count(DISTINCT conversion_id) AS n FROM credits") == store.rows(
+                "SELECT count(*) AS n FROM conversions WHERE excluded_reason IS NULL"
+            )
+
+
 @given(world=worlds())
 @law
 def test_credit_and_unattributed_are_revenue_to_the_cent(world: World) -> None:

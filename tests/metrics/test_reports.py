@@ -67,6 +67,13 @@ def test_every_breakdown_has_the_same_total(store: DuckDB, by: str, basis: Any) 
     assert answer.totals["linear"].revenue == Decimal("160.00")
 
 
+@pytest.mark.parametrize("by", ["campaign", "ad", "keyword", "content", "landing_page", "channel,ad,keyword"])
+def test_spend_that_is_known_by_campaign_alone_is_in_every_breakdown(store: DuckDB, by: str) -> None:
+    """Platforms that hide ads and keywords (PMax) leave those empty: the cost stands there, and none is lost."""
+    answer = report(store.rows, asked(by))
+    assert sum(line.measures.cost for line in answer.lines) == answer.totals["linear"].cost == Decimal("55.00")
+
+
 def test_unattributed_is_no_campaign_of_direct(store: DuckDB) -> None:
     """By campaign, what has none and what no touch earned stay apart."""
     assert revenue(report(store.rows, asked("campaign"))) == {

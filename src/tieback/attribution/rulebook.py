@@ -75,7 +75,7 @@ class Rulebook:
     """Everything that decides a channel. `rules` in the order in which they are tried, the user's own first.
 
     own, payment, sign_in: patterns of hosts that are never a referral; empty when there are none. shared: of hosts
-    under which strangers have their sites. ad_sources, paid_mediums: patterns of tags that say that a visit was paid for.
+    under which strangers have their sites. ad_sources, paid_mediums: of tags that say that a visit was paid for.
     """
 
     version: str

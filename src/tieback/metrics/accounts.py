@@ -16,7 +16,7 @@ def account_attributes(conversions: ir.Table, people: ir.Table, accounts: ir.Tab
     """One row per conversion with its account's attributes, NULL where there is no account or it has none.
 
     accounts: the current state of the CRM's accounts. The account is the conversion's own or else the person's;
-    a company known by its e-mail domain takes the attributes of the CRM account with that domain.
+    a company known by its e-mail domain takes the attributes of the CRM account with that domain, if there is one only.
     """
     import ibis
 
@@ -25,8 +25,9 @@ def account_attributes(conversions: ir.Table, people: ir.Table, accounts: ir.Tab
     subject = conversions.left_join(of_person, "person_id")
     subject = subject.mutate(account=ibis.coalesce(subject.account_id, subject.person_account))
     by_id = accounts.select("account_id", account="crm:" + accounts.account_id)
-    domains = accounts.filter(accounts.domain.notnull()).group_by("domain").aggregate(first=accounts.account_id.min())
-    by_domain = domains.select(account_id=domains["first"], account="domain:" + domains.domain)
+    named = accounts.filter(accounts.domain.notnull())
+    domains = named.group_by("domain").having(named.count() == 1).aggregate(only=named.account_id.min())
+    by_domain = domains.select(account_id=domains.only, account="domain:" + domains.domain)
     known = accounts.select("account_id", *ATTRIBUTES).join(by_id.union(by_domain), "account_id")
     known = known.select("account", *ATTRIBUTES)
     found = subject.left_join(known, "account")
