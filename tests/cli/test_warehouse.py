@@ -1,0 +1,28 @@
+"""How commands open the warehouse of a workspace."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.company import tieback
+from tieback.errors import WorkspaceError
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["report"], ["import", "events", "events.csv"]], ids=lambda given: given[0]
+)
+def test_a_salt_exchanged_for_another_one_stops_every_command(folder: Path, tmp_path: Path, command: list[str]) -> None:
+    """Facts hashed under two salts would make two persons of each: nothing is read or written until it is put back."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    assert tieback(folder, "run").exception is None
+    salt = (folder / "tieback.salt").read_text()
+    (folder / "tieback.salt").write_text("ab" * 32 + "\n")
+    (tmp_path / "events.csv").write_text("event_id,occurred_at,kind\n1,2026-01-01,page\n")
+    error = tieback(folder, *command[:-1], command[-1].replace("events.csv", str(tmp_path / "events.csv"))).exception
+    assert isinstance(error, WorkspaceError)
+    assert "is not the salt under which this workspace was filled" in str(error)
+    (folder / "tieback.salt").write_text(salt)
+    assert tieback(folder, "report").exception is None
