@@ -84,6 +84,12 @@ def outdated(store: DuckDB, settings: Settings) -> list[str]:
     return [name for name, now in fingerprints(store, settings).items() if held.get(name) != now]
 
 
+def expected_seconds(store: DuckDB, settings: Settings, *, full: bool = False) -> dict[str, float | None]:
+    """How long each opinion that a run (a `full` one: every opinion) would rebuild took last, in order; None: never."""
+    took = {row["stage"]: row["seconds"] for row in store.rows("SELECT stage, seconds FROM runs ORDER BY run_id")}
+    return {name: took.get(name) for name in (OPINION_DEPENDENCIES if full else outdated(store, settings))}
+
+
 def last_run(store: DuckDB) -> LastRun | None:
     """The newest finished run, or None before the first."""
     rows = store.rows(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,49 @@ def reading(store: DuckDB, name: str, size: int) -> Iterator[None]:
         watch.start()
         try:
             yield
+        finally:
+            ended.set()
+            watch.join()
+
+
+@contextmanager
+def building(expected: Mapping[str, float | None]) -> Iterator[Callable[[str], None]]:
+    """Show which stage of a run is at work; what the block is given hears the name of each as it begins.
+
+    expected: the stages to be built, in order, with the seconds that each took last. Time left is told if all are known.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tieback.cli.output import console
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+    total = sum(seconds or 0.0 for seconds in expected.values())
+    is_known = all(expected.values())
+    done, due, began = 0.0, 0.0, time.monotonic()
+    ended = threading.Event()
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting", total=total if is_known else None, left="")
+
+        def begin(name: str) -> None:
+            nonlocal done, due, began
+            done, due, began = done + due, expected.get(name) or 0.0, time.monotonic()
+            if name in expected:
+                place = list(expected).index(name) + 1
+                bar.update(task, description=f"Building {name} ({place} of {len(expected)})")
+
+        def look() -> None:
+            while not ended.wait(_LOOK):
+                reached = done + min(time.monotonic() - began, due)
+                left = f"about {total - reached:,.0f} s left" if is_known else ""
+                bar.update(task, completed=reached, left=left)
+
+        watch = threading.Thread(target=look, daemon=True)
+        watch.start()
+        try:
+            yield begin
         finally:
             ended.set()
             watch.join()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from tieback.cli.output import console, say
+from tieback.cli.output import say
+from tieback.cli.progress import building
 from tieback.cli.warehouse import opened
 
 
@@ -26,6 +26,7 @@ def command(folder: Path, full: bool) -> None:
 
 def run(folder: Path, *, full: bool = False) -> None:
     """Refresh the workspace in `folder` and say what was rebuilt."""
+    from tieback import freshness
     from tieback.config import open_workspace
     from tieback.errors import WorkspaceError
     from tieback.pipeline import refresh
@@ -33,15 +34,10 @@ def run(folder: Path, *, full: bool = False) -> None:
     workspace = open_workspace(folder)
     if not workspace.warehouse.exists():
         raise WorkspaceError("There are no facts yet. Bring some in with `tieback import TABLE FILE` and run again.")
-    talk = console(stderr=True)
-    status = talk.status("Starting") if talk.is_terminal else None
-    with opened(workspace) as store, status or nullcontext():
-        stages = refresh(
-            store,
-            workspace.settings,
-            full=full,
-            on_stage=lambda name: status.update(f"Building {name}") if status else None,
-        )
+    with opened(workspace) as store:
+        expected = freshness.expected_seconds(store, workspace.settings, full=full)
+        with building(expected) as on_stage:
+            stages = refresh(store, workspace.settings, full=full, on_stage=on_stage)
     built = [stage for stage in stages if stage.rows is not None]
     if not built:
         say("Nothing has changed since the last run. Rebuild all the same with `tieback run --full`.")
