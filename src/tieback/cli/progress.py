@@ -59,7 +59,7 @@ def reading(store: DuckDB, name: str, size: int) -> Iterator[None]:
 def building(expected: Mapping[str, float | None]) -> Iterator[Callable[[str], None]]:
     """Show which stage of a run is at work; what the block is given hears the name of each as it begins.
 
-    expected: the stages to be built, in order, with the seconds that each took last. Time left is told if all are known.
+    expected: the stages to be built, in order, with the seconds that each took last; all known, so is the time left.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
