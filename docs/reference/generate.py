@@ -1,20 +1,86 @@
-"""Write the reference pages that are made from the code: tables, commands, settings.
+"""Write the reference pages that are made from the code: tables, commands, settings, models, metrics.
 
 `make docs` runs it; a test fails when a page is not what the code says now.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tieback.attribution.models import Model, card, types
 from tieback.cli import COMMANDS, group
 from tieback.cli.init import commented_settings
+from tieback.metrics.cohorts import AGES
+from tieback.metrics.dimensions import DIMENSIONS
+from tieback.metrics.measures import METRICS, Metric
 from tieback.schema import TABLES, Table
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made from the code by docs/reference/generate.py. -->"
+
+_MODELS_HEAD = """\
+# Attribution models
+
+A model says how much each touch of a journey weighs. tieback does the rest alike for all: [windows, shares and
+cents](../explanation/credit.md). `tieback models` lists them with the parameters your workspace gives them, and
+`tieback models NAME` shows a card. This page is made from the code.
+
+`[models.NAME]` in `tieback.toml` runs a model; `type` runs one rule under another name, with parameters of its own:
+
+```toml
+[models.linear]
+
+[models.sixty_forty]
+type = "position_based"
+first = 0.6
+last = 0.4
+```
+"""
+_PARTS = ("Assumes", "Misleads", "Formula", "Source")
+
+_METRICS_HEAD = """\
+# Metrics and dimensions
+
+Every number of `tieback report` is worked out by one function from sums of the table `performance`.
+Money is in the workspace's base currency. Where a divisor is zero the metric is undefined: a dash in a table,
+`null` in JSON. Which day a number belongs to is the [date basis](../explanation/date-basis.md); a ratio has one only.
+This page is made from the code.
+
+## Metrics
+"""
+
+_UNITS = {
+    "money": "base currency",
+    "count": "number (by share of credit, so not always whole)",
+    "ratio": "ratio (0.25 is 25 %)",
+    "days": "days",
+}
+
+_DIMENSIONS = """\
+## Dimensions
+
+Any mix of them, as in `--by channel,month`.
+
+| name | meaning |
+|---|---|
+"""
+
+_COHORTS = """\
+## Revenue per lead by age of cohort
+
+`tieback report --cohorts` groups leads by the month in which they came. For each cohort it shows the leads and what one
+of them has brought in by the age of {ages} and {last} days, and to date.
+
+- Formula: revenue of the cohort's leads up to that age ÷ leads of the cohort
+- Unit: base currency
+- Misleads: leads and revenue are each credited to their own touches, so a channel that starts leads and another that
+  closes them share out differently; a cell stays empty until the youngest lead of the cohort has reached that age.
+"""
 
 
 def pages() -> dict[Path, str]:
@@ -23,6 +89,8 @@ def pages() -> dict[Path, str]:
         HERE / "tables.md": _tables(),
         HERE / "commands.md": _commands(),
         HERE / "settings.md": _settings(),
+        HERE / "models.md": _models(),
+        HERE / "metrics.md": _metrics(),
     }
 
 
@@ -78,6 +146,50 @@ def _settings() -> str:
         f"# Settings\n\n{MADE}\n\nA workspace is a folder with a `tieback.toml`. `tieback init` writes this one:\n\n"
         f"```toml\n{text}```\n"
     )
+
+
+def _models() -> str:
+    return "\n".join([_MODELS_HEAD, *(_model(name, kind) for name, kind in types().items())])
+
+
+def _model(name: str, kind: type[Model]) -> str:
+    text = card(kind)
+    for part in _PARTS:
+        text = text.replace(f"\n{part}: ", f"\n\n**{part}:** ", 1).replace("\n\n\n", "\n\n")
+    parameters = ", ".join(f"`{field.name} = {_default(field)}`" for field in dataclasses.fields(kind))  # type: ignore[arg-type]  # a Model is a dataclass
+    return f"## {name}\n\n{text}\n\n**Parameters:** {parameters or 'none'}\n"
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    return "{}" if field.default is dataclasses.MISSING else f"{field.default:g}"
+
+
+def _metrics() -> str:
+    dimensions = "\n".join(f"| `{dimension.name}` | {dimension.meaning} |" for dimension in DIMENSIONS.values())
+    return "\n".join(
+        [
+            _METRICS_HEAD,
+            *(_metric(metric) for metric in METRICS.values()),
+            _COHORTS.format(ages=", ".join(map(str, AGES[:-1])), last=AGES[-1]),
+            _DIMENSIONS + dimensions + "\n",
+        ]
+    )
+
+
+def _metric(metric: Metric) -> str:
+    meaning, _, rest = inspect.cleandoc(metric.of.__doc__ or "").partition("\n\n")
+    formula, _, misleads = rest.partition("Misleads: ")
+    lines = [
+        f"### {metric.name}",
+        "",
+        " ".join(meaning.split()),
+        "",
+        f"- Formula: {' '.join(formula.removeprefix('Formula: ').split())}",
+        f"- Unit: {_UNITS[metric.unit]}",
+        f"- Misleads: {' '.join(misleads.split())}",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
 from tests.attribution.scene import AT, DEFAULT, MODELS, Earned, credit, sale, touch
 from tieback import attribution
 from tieback.attribution import models
-from tieback.attribution.reference import page
 from tieback.errors import ConfigError
 from tieback.schema.ddl import DIALECTS
 from tieback.store.compiler import compiled
@@ -93,12 +91,6 @@ def test_an_unknown_parameter_is_named(name: str) -> None:
     """A slip in the configuration is told, with the table it is in."""
     with pytest.raises(ConfigError, match=rf"\[models.{name}\]: {name} has no parameter 'halflife'"):
         models.load({name: {"halflife": 1}})
-
-
-def test_the_reference_page_is_what_the_models_say() -> None:
-    """docs/reference/models.md is made from the cards: write `tieback.attribution.reference.page()` to it anew."""
-    held = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
-    assert held.read_text(encoding="utf-8") == page()
 
 
 def test_every_model_of_the_default_settings_is_at_hand() -> None:
