@@ -105,6 +105,10 @@ def test_a_click_is_set_aside_for_the_visit_that_it_led_to() -> None:
             event("of a bot", "ad_click", **spring, anonymous_id="b7"),
             event("of a bot: visit", "page", 5, **spring, anonymous_id="b7", bot_reason="spider"),
             event("another person", "ad_click", **spring, anonymous_id="b8"),
+            event("shared id", "ad_click", click_id_kind="gad_source", click_id="1", anonymous_id="c1"),
+            event("shared id: visit", "page", 5000, click_id_kind="gad_source", click_id="1", anonymous_id="c1"),
+            event("other kind", "ad_click", click_id_kind="gclid", click_id="1", anonymous_id="c2"),
+            event("other kind: visit", "page", 5000, click_id_kind="msclkid", click_id="1", anonymous_id="c2"),
             event("two visits", "ad_click", **spring, anonymous_id="b9"),
             event("two visits: a", "page", 5, **spring, anonymous_id="b9"),
             event("two visits: b", "page", 9, **spring | {"utm_term": "t"}, anonymous_id="b9"),
@@ -115,6 +119,7 @@ def test_a_click_is_set_aside_for_the_visit_that_it_led_to() -> None:
         "two visits": LED,
         "of a bot: visit": "bot: spider",
         **dict.fromkeys(["late", "before", "another campaign", "nothing known", "of a bot", "another person"]),
+        **dict.fromkeys(["shared id", "shared id: visit", "other kind", "other kind: visit"]),
         **dict.fromkeys(
             f"{name}: visit" for name in ("click id", "in time", "late", "before", "another campaign", "nothing known")
         ),

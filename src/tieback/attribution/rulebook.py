@@ -53,12 +53,16 @@ class Source:
 
 @dataclass(frozen=True)
 class ClickId:
-    """What the click id of this kind stands for; `proves` where nothing but that medium carries it."""
+    """What the click id of this kind stands for.
+
+    proves: nothing but that medium carries it. tells_clicks: no two clicks have the same.
+    """
 
     kind: str
     source: str
     medium: str
     proves: bool
+    tells_clicks: bool = True
 
 
 @dataclass(frozen=True)

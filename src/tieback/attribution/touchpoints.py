@@ -30,7 +30,7 @@ def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
     touches = given.inner_join(_told(given.select(*_GIVEN).distinct(), book), list(_GIVEN)).select(
         *sessions.columns, "source", "medium", "channel", "channel_rule", "is_paid"
     )
-    led = _clicks_that_led_to_a_visit(sessions, settings.touches.session_minutes * 60)
+    led = _clicks_that_led_to_a_visit(sessions, settings.touches.session_minutes * 60, book)
     touches = touches.left_join(led, touches.touch_id == led.led_id)
     return touches.select(
         "touch_id",
@@ -88,14 +88,16 @@ def _told(given: ir.Table, book: Rulebook) -> ir.Table:
     )
 
 
-def _clicks_that_led_to_a_visit(sessions: ir.Table, seconds: int) -> ir.Table:
+def _clicks_that_led_to_a_visit(sessions: ir.Table, seconds: int, book: Rulebook) -> ir.Table:
     """The clicks that a visit of the same person carries on: same click id, or same campaign at most `seconds` later.
 
     A visit of a bot carries nothing on. One row per click: led_id.
     """
+    shared = sessions.click_id_kind.isin([click.kind for click in book.click_ids if not click.tells_clicks])
+    click = sessions.click_id_kind.fill_null("").concat(":", sessions.click_id)
     columns = {
         "person": sessions.person_id,
-        "click": sessions.click_id,
+        "click": shared.fill_null(ibis.literal(value=False)).ifelse(ibis.null("string"), click),
         "campaign": sessions.utm_campaign.lower(),
         "second": sessions.occurred_at.epoch_seconds().floor(),
     }
