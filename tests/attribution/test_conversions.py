@@ -153,7 +153,10 @@ def test_orders_belong_to_their_strongest_identifier_alone() -> None:
 
 
 def test_a_win_that_was_taken_back_is_left_out() -> None:
-    """Lost after it was won, or open again: no revenue, and the reason says where the deal is; won again, it counts."""
+    """Lost after it was won, or open again: no revenue, and the reason says where the deal is; won again, it counts.
+
+    A lead whose first contact was entered after the win (deal 4) did not go back: it never was a lead before.
+    """
     seen = found(
         deals=[
             *(deal(name, "2026-01-01", "opportunity", 5) for name in "123"),
@@ -161,6 +164,8 @@ def test_a_win_that_was_taken_back_is_left_out() -> None:
             *(deal(name, "2026-01-03", stage) for name, stage in (("1", "lost"), ("2", "proposal"), ("3", "lost"))),
             deal("3", "2026-01-04", "won"),
             deal("3", "2026-01-05", "a stage that nobody declared"),
+            deal("4", "2026-01-02", "won", 5),
+            deal("4", "2026-01-03", "lead"),
         ],
         orders=[order("r", "2026-02-01", 5, "refund", sale_id="1")],
     )
@@ -170,7 +175,10 @@ def test_a_win_that_was_taken_back_is_left_out() -> None:
         "customer:2": "taken back: the deal is now at stage opportunity",
         "refund:r": "taken back: the deal is now at stage lost",
     }
-    assert [name for name, row in seen.items() if row["is_new_customer"]] == ["customer:3"]
+    assert {name for name, row in seen.items() if row["is_revenue"] and not row["excluded_reason"]} == {
+        "customer:3",
+        "customer:4",
+    }
 
 
 def test_a_company_that_bought_by_deal_and_by_order_is_one_customer() -> None:

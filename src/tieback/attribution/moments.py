@@ -29,7 +29,7 @@ def moments(facts: Any, settings: Settings) -> ir.Table:
     """Every moment that [conversions] declares, with the identifiers that the fact itself holds.
 
     Grain: kind × deal, order or event. value is in currency (the base currency where none is given), never above 0 for
-    a refund. A deal that has gone back behind a stage that counts as revenue or a sale did not keep it: it is left out.
+    a refund. A deal that has gone back from a stage that counts as revenue or a sale did not keep it: it is left out.
     lead_at, opportunity_at: when the deal reached those stages; empty for orders and events.
     """
     deals, orders = _deals(facts, settings), _orders(facts, settings.exclude)
@@ -123,10 +123,13 @@ def _amounts(deals: ir.Table) -> ir.Table:
 def _reached(deals: ir.Table, kind: str, conversion: Conversion, settings: Settings) -> ir.Table:
     reached = deals[f"{conversion.stage}_at"]
     reason = deals.excluded_reason
-    if conversion.is_revenue or conversion.is_sale:
-        kept = STAGES[STAGES.index(conversion.stage) : STAGES.index("lost")] or ("lost",)
-        taken_back = ibis.literal("taken back: the deal is now at stage ") + deals.standing
-        reason = ibis.coalesce(reason, deals.standing.isin(kept).ifelse(ibis.null("string"), taken_back))
+    if (conversion.is_revenue or conversion.is_sale) and conversion.stage != "lost":
+        # A stage first seen after the win is news that came late; only one that it had before is a way back.
+        earlier = STAGES[: STAGES.index(conversion.stage)]
+        back = [(deals.standing == stage) & (deals[f"{stage}_at"] < reached) for stage in earlier]
+        taken_back = ibis.or_(deals.standing == "lost", *back)
+        told = ibis.literal("taken back: the deal is now at stage ") + deals.standing
+        reason = ibis.coalesce(reason, taken_back.ifelse(told, ibis.null("string")))
     return deals.filter(reached.notnull()).select(
         *("deal_id", "contact_id", "crm_account_id", "lead_at", "opportunity_at", "currency"),
         occurred_at=reached,
