@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,13 +93,34 @@ def test_a_wrong_call_says_what_to_do(
         ("[conversions.x]\nsource = 'deals'\nstage = 'wonn'", "unknown"),
         ("[[channels]]\nchannel = 'X'\nsource = '('", "regular expression"),
         ("time_zone = 'Mars/Base'", "IANA"),
-        ("[warehouse]\nmemory = 'lots'", "warehouse.memory"),
-        ("[warehouse]\nthreads = -1", "warehouse.threads"),
-        ("[touches]\nsession_minutes = -5", "touches.session_minutes"),
-        ("[touches.lookback_days]\ncall = -3", "touches.lookback_days"),
-        ("[identity]\nmax_email = 0", "identity.max_email"),
-        ("[identity]\nphone_region = 'Germany'", "identity.phone_region"),
-        ("[report]\nfew_conversions = -1", "report.few_conversions"),
+        ("[warehouse]\nmemory = 'lots'", '[warehouse] memory: expected a size such as "1.5GB"'),
+        ("[warehouse]\nthreads = -1", "[warehouse] threads: expected"),
+        ("warehouse = 3", "tieback.toml: warehouse: expected"),
+        ("[touches]\nsession_minutes = -5", "[touches] session_minutes: expected"),
+        ("[touches.lookback_days]\ncall = -3", "[touches.lookback_days] call: expected"),
+        ("[touches.lookback_days]\nchat = 1\ncall = inf", "[touches.lookback_days] call: expected"),
+        ("[touches.lookback_days]\ncall = nan", "[touches.lookback_days] call: expected"),
+        ("[conversions.lead]\nlookback_days = nan", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 1e20", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 0", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 'long'", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_day = 3", "in [conversions.lead]. Did you mean 'lookback_days'?"),
+        ("[conversions.signup]\nevent = 'signup'", "[conversions.signup]: object missing required field `source`"),
+        ("[conversions.x]\nsource = 'events'\nevent = 'x'\nvalue = '99999999999999999999'", "[conversions.x] value"),
+        ("[[channels]]\nchannel = 'X'\nsorce = 'x'", "in [[channels]] number 1. Did you mean 'source'?"),
+        ("[[channels]]\nchannel = 'X'\nsource = 3", "[[channels]] number 1 source: expected"),
+        ("[[channels]]\nchannel = 'Unattributed'\nsource = 'x'", "[[channels]] number 1 cannot be called"),
+        ("[[channels]]\nchannel = ' '\nsource = 'x'", "[[channels]] number 1 cannot be called"),
+        ("session_minutes = 3", "Did you mean 'session_minutes' in [touches]?"),
+        ("[report]\ncurrency = 'EUR'", "in [report]. Did you mean 'currency' in the top level?"),
+        ("half_life = 3", "Known: channels, conversions, currency"),
+        ("[models]", "[models] names no model"),
+        ("[models.all]\ntype = 'linear'", "a model cannot be called 'all'"),
+        ("[models.'a,b']\ntype = 'linear'", "a model cannot be called 'a,b'"),
+        ("[models.'']\ntype = 'linear'", "a model cannot be called ''"),
+        ("[identity]\nmax_email = 0", "[identity] max_email: expected"),
+        ("[identity]\nphone_region = 'Germany'", "[identity] phone_region: expected a country"),
+        ("[report]\nfew_conversions = -1", "[report] few_conversions: expected"),
         ("[report]\nmodel = 'liner'", "Did you mean 'linear'?"),
     ],
 )
@@ -207,3 +230,34 @@ def test_a_folder_s_settings_are_written_whole_or_not_at_all(
     assert ended("init", ".", monkeypatch=monkeypatch) == 5
     assert ended("init", "new", monkeypatch=monkeypatch) == 0
     assert [path.name for path in (folder / "new").iterdir()] == ["tieback.toml"]
+
+
+def test_a_folder_without_hard_links_becomes_a_workspace_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a USB stick or a network share, settings and salt are made all the same, and never over others."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.chdir(tmp_path)
+    assert ended("init", ".", monkeypatch=monkeypatch) == 0
+    text = (tmp_path / "tieback.toml").read_text()
+    assert ended("init", ".", "--currency", "EUR", monkeypatch=monkeypatch) == 5
+    assert ended("channels", monkeypatch=monkeypatch) == 0
+    assert (tmp_path / "tieback.toml").read_text() == text
+    assert oct((tmp_path / SALT_NAME).stat().st_mode & 0o777) == "0o600"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_without_models_reports_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty [models] stops the commands that read results as it stops `tieback run`."""
+    monkeypatch.chdir(folder)
+    assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
+    assert ended("run", monkeypatch=monkeypatch) == 0
+    (folder / "tieback.toml").write_text("[models]\n")
+    for command in (["report"], ["reconcile"], ["explain", "x"]):
+        capsys.readouterr()
+        assert ended(*command, monkeypatch=monkeypatch) == 3
+        assert "[models] names no model" in capsys.readouterr().err
