@@ -170,14 +170,26 @@ def test_a_missing_rate_names_the_day(
     assert "no exchange rate from USD to EUR for 2026-01-02" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
-    """`tieback schema events | head -1` ends quietly."""
-    piped = f"{sys.executable} -m tieback schema events | head -1"
-    ended_well = subprocess.run(
+@pytest.mark.parametrize(
+    "call", ["schema events", "schema --format json", "sql events", "--help", "schema events 2>&1"]
+)
+def test_a_reader_that_goes_away_ends_it_quietly(folder: Path, call: str) -> None:
+    """`tieback schema events | head -1` ends as other programs do, whether click, rich or Python meets it."""
+    piped = f"{{ sleep 0.1; {sys.executable} -m tieback {call}; }} | true"
+    ended = subprocess.run(
         ["bash", "-o", "pipefail", "-c", piped], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert ended_well.returncode in (0, 141)
-    assert "Traceback" not in ended_well.stderr
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_stdout_that_is_closed_is_told_in_one_sentence(folder: Path) -> None:
+    """Nothing is opened in its place; a stderr that is closed is nobody's fault, and never talks into the data."""
+    for call, code, told in (("schema --format json >&-", 5, "Error: stdout is closed"), ("init new 2>&-", 0, "")):
+        shell = ["bash", "-c", f"{sys.executable} -m tieback {call}"]
+        ended = subprocess.run(shell, cwd=folder, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (code, "")
+        assert ended.stderr.startswith(told)
+        assert ended.stderr.count("\n") == bool(told)
 
 
 def test_output_that_cannot_be_written_is_told_in_one_sentence(folder: Path) -> None:
