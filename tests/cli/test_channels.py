@@ -131,7 +131,7 @@ def test_outside_a_workspace_the_built_in_rules_answer(tmp_path: Path, monkeypat
     assert isinstance(run(tmp_path / "nowhere", "https://acme.com/").exception, WorkspaceError)
 
 
-@pytest.mark.parametrize("arguments", [["not a url"], ["--referrer", "https://google.com/"], ["foo"]])
+@pytest.mark.parametrize("arguments", [["not a url"], ["--referrer", "https://google.com/"], ["foo"], ["https://[::1"]])
 def test_what_is_no_address_is_refused(workspace: Path, arguments: list[str]) -> None:
     """With a sentence that says what to give instead."""
     result = run(workspace, *arguments)
@@ -141,7 +141,8 @@ def test_what_is_no_address_is_refused(workspace: Path, arguments: list[str]) ->
 
 def test_a_broken_rule_is_named(workspace: Path) -> None:
     """The place in the file, the pattern and the reason."""
-    (workspace / "tieback.toml").write_text('[[channels]]\nchannel = "Mine"\nsource = "(?i)news"\n')
-    error = run(workspace, "https://acme.com/").exception
-    assert isinstance(error, ConfigError)
-    assert "[[channels]] number 1 (Mine) source" in str(error)
+    for pattern in ("(?i)news", "a{1,2000}"):
+        (workspace / "tieback.toml").write_text(f'[[channels]]\nchannel = "Mine"\nsource = "{pattern}"\n')
+        error = run(workspace, "https://acme.com/").exception
+        assert isinstance(error, ConfigError)
+        assert "[[channels]] number 1 (Mine) source" in str(error)

@@ -45,6 +45,9 @@ WRONG = [
     (["-w", "nowhere", "reconcile"], 5, "tieback init"),
     (["-w", "nowhere", "import", "events", "x.csv"], 5, "tieback init"),
     (["-w", "nowhere", "quarantine", "list"], 5, "tieback init"),
+    (["-w", "nowhere", "sql", "credits"], 5, "tieback init"),
+    (["-w", "nowhere", "sql", "events"], 5, "tieback init"),
+    (["-w", "nowhere", "models"], 5, "tieback init"),
     (["-w", ".", "run"], 5, "There are no facts yet"),
     (["-w", ".", "report"], 5, "tieback import"),
     (["-w", ".", "reconcile"], 5, "tieback import"),
@@ -92,6 +95,10 @@ def test_a_wrong_call_says_what_to_do(
         ("[models.position_based]\nfirst = 0.9\nlast = 0.9", "position_based"),
         ("[conversions.x]\nsource = 'deals'\nstage = 'wonn'", "unknown"),
         ("[[channels]]\nchannel = 'X'\nsource = '('", "regular expression"),
+        (
+            "[[channels]]\nchannel = 'X'\nsource = 'a{1,2000}'",
+            "[[channels]] number 1 (X) source 'a{1,2000}' is no regular",
+        ),
         ("time_zone = 'Mars/Base'", "IANA"),
         ("[warehouse]\nmemory = 'lots'", '[warehouse] memory: expected a size such as "1.5GB"'),
         ("[warehouse]\nthreads = -1", "[warehouse] threads: expected"),
@@ -131,11 +138,12 @@ def test_a_wrong_setting_is_named_with_its_place(
     monkeypatch.chdir(folder)
     assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
     (folder / "tieback.toml").write_text(text)
-    capsys.readouterr()
-    assert ended("run", monkeypatch=monkeypatch) == 3
-    told = capsys.readouterr()
-    assert words in told.err
-    assert "Traceback" not in told.err
+    for command in ("run", "doctor"):
+        capsys.readouterr()
+        assert ended(command, monkeypatch=monkeypatch) == 3
+        told = capsys.readouterr()
+        assert words in told.err
+        assert "Traceback" not in told.err
     with DuckDB(folder / "warehouse.duckdb") as store:
         assert store.rows("SELECT count(*) AS n FROM events") == [{"n": 1}]
         assert store.rows("SELECT count(*) AS n FROM runs") == [{"n": 0}]
