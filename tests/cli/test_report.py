@@ -134,12 +134,43 @@ def test_cohorts(folder: Path) -> None:
     assert found["2026-01"]["revenue_per_lead_30_days"] is None
 
 
+def test_a_limit_on_cohorts_holds_for_each_model_and_is_told(folder: Path) -> None:
+    """As in the other report: no model is hidden by the rows of another, and what is hidden is counted."""
+    result = tieback(folder, "report", "--cohorts", "--by", "", "--model", "all", "--limit", "1", "--format", "json")
+    found = [(row["model"], row["cohort"]) for row in json.loads(result.stdout)]
+    assert found == [("linear", "2026-01"), ("last_touch", "2026-01"), ("last_paid", "2026-01")]
+    assert "3 models" in result.stderr
+    assert "3 more rows are not shown." in result.stderr
+
+
+def test_a_footnote_is_said_once_for_all_models(tmp_path: Path) -> None:
+    """Revenue without a lead is the same for every model; what spend leaves out stands in one sentence."""
+    order = {"order_id": "O1", "kind": "order", "contact_id": "ann", "amount": 70, "currency": "EUR"}
+    when = dict.fromkeys(("occurred_at", "changed_at"), "2026-02-12T11:00:00")
+    made = workspace(tmp_path, deals=[], orders=[order | when])
+    told = tieback(made, "report", "--cohorts", "--model", "all").stderr.splitlines()
+    assert [line for line in told if "no lead" in line] == [
+        "70.00 EUR of revenue has no lead behind it: it is in no cohort."
+    ]
+    told = tieback(made, "report", "--basis", "spend", "--model", "all").stderr.splitlines()
+    (line,) = [line for line in told if "left out" in line]
+    assert line.startswith("linear: 46.66 of 70.00 EUR; last_touch: 70.00 of 70.00 EUR is left out: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--by", "chanel"], "There is no dimension 'chanel'. Did you mean 'channel'?"),
         (["--model", "liner"], "There is no model 'liner' in this workspace. Did you mean 'linear'?"),
         (["--metrics", "roass"], "There is no metric 'roass'. Did you mean 'roas'?"),
+        *(
+            (
+                ["--cohorts", *given],
+                f"{given[0]} means nothing beside --cohorts, which shows revenue per lead by age, month after month. "
+                "Leave one of the two out.",
+            )
+            for given in (["--sort", "leads"], ["--metrics", "roas"], ["--basis", "conversion"])
+        ),
         (["--sort", "revenu"], "There is nothing called 'revenu' to sort by. Did you mean 'revenue'?"),
         (["--from", "1/2/2026"], "--from '1/2/2026' is not a day. Write it as year-month-day, such as 2026-01-31."),
         (

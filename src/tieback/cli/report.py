@@ -41,7 +41,12 @@ _EPILOG = (
 @click.option("--metrics", default="", help="Metrics, separated by commas.")
 @click.option("--sort", default="", metavar="NAME", help="Metric (largest first) or dimension; `-NAME` turns it round.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many rows for each model; totals are of all.")
-@click.option("--cohorts", "is_cohorts", is_flag=True, help="Revenue per lead by age, for the leads of each month.")
+@click.option(
+    "--cohorts",
+    "is_cohorts",
+    is_flag=True,
+    help="Revenue per lead by age, for the leads of each month; not with --basis, --metrics or --sort.",
+)
 @format_option
 @click.pass_obj
 def command(
@@ -67,6 +72,8 @@ def command(
     from tieback.metrics.dimensions import dimensions
     from tieback.metrics.reports import Question
 
+    if is_cohorts:
+        _refuse_beside_cohorts("basis", "metrics", "sort")
     workspace = open_workspace(folder)
     chosen, first, last = dimensions(_names(by)), _day(start, "--from"), _day(end, "--to")
     _check_window(first, last)
@@ -100,6 +107,19 @@ def _day(text: str, option: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text!r} is not a day. Write it as year-month-day, such as 2026-01-31.") from None
+
+
+def _refuse_beside_cohorts(*options: str) -> None:
+    from click.core import ParameterSource
+
+    from tieback.errors import UsageError
+
+    for option in options:
+        if click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{option} means nothing beside --cohorts, which shows revenue per lead by age, month after month. "
+                "Leave one of the two out."
+            )
 
 
 def _check_window(start: date | None, end: date | None) -> None:
@@ -138,14 +158,14 @@ def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: in
 
     _, attributes = _sources(store, asked)
     answer = cohorts(store.rows, asked, attributes)
-    rows, columns = cohort_rows(answer, asked, settings.currency, limit)
+    rows, columns, hidden = cohort_rows(answer, asked, settings.currency, limit)
     title = cohort_heading(answer, asked, settings)
     if form == "table":
         print_table(rows, cohort_columns(columns, asked), title, show_cohort)
     else:
         emit(rows, form, columns=columns)
         say(title)
-    for note in cohort_footnotes(answer, asked, settings):
+    for note in cohort_footnotes(answer, settings, hidden):
         say(note)
 
 
