@@ -85,6 +85,14 @@ def test_as_a_table_it_reads_from_top_to_bottom(workspace: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_a_url_steers_no_terminal(workspace: Path, form: str) -> None:
+    """What stands in the address is shown in the table as what it is; other formats keep it."""
+    told = run(workspace, "https://acme.com/?utm_campaign=a%1B%5B31mb%0D&utm_medium=x%1B", "--format", form).stdout
+    assert ("\x1b" in told) == (form == "csv")
+    assert (r"a\x1b[31mb" in told) == (form == "table")
+
+
 def test_without_a_url_it_lists_the_rules_in_order(workspace: Path) -> None:
     """The workspace's own first, then GA4's order."""
     result = run(workspace, "--format", "json")

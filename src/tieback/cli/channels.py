@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from tieback.cli.output import emit, emit_json, format_option
+from tieback.cli.output import emit, emit_json, format_option, printable
 from tieback.cli.warehouse import check_rules, settings_of
 from tieback.errors import UsageError
 
@@ -73,10 +73,10 @@ def command(folder: Path, url: str | None, referrer: str, kind: str, form: str) 
         emit_json({**answer, "why": why})
     elif form == "table":
         for name, value in answer.items():
-            click.echo(f"{name.replace('_', ' '):<14} {_shown(value)}")
+            click.echo(f"{name.replace('_', ' '):<14} {printable(_shown(value))}")
         click.echo("\nWhy")
         for line in why:
-            click.echo(f"  {line}")
+            click.echo(f"  {printable(line)}")
     else:
         emit([{**answer, "why": "; ".join(why)}], form)
 

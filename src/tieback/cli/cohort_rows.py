@@ -10,11 +10,15 @@ from tieback.config import Settings
 from tieback.metrics.cohorts import AGES, Cohorts
 from tieback.metrics.reports import Question
 
+_AGE = "revenue_per_lead_{}_days"
+# What goes first where a terminal is narrow.
+SPARED = (*(_AGE.format(age) for age in (60, 180, 30, 365, 90)), "leads")
+
 
 def cohort_rows(answer: Cohorts, asked: Question, currency: str, limit: int | None) -> tuple[list[Row], list[str], int]:
     """The cohorts as rows, at most `limit` of each model; their columns; and how many the limit hides."""
     by = [dimension.name for dimension in asked.by]
-    ages = [f"revenue_per_lead_{age}_days" for age in AGES]
+    ages = [_AGE.format(age) for age in AGES]
     rows = []
     for one in answer.cohorts:
         row = dict(zip(by, one.key, strict=True)) | {"cohort": one.month, "model": one.model, "currency": currency}
@@ -29,7 +33,7 @@ def cohort_rows(answer: Cohorts, asked: Question, currency: str, limit: int | No
 def cohort_columns(columns: list[str], asked: Question) -> dict[str, str]:
     """The columns of a table of cohorts and how they are headed: by age alone, as the title says the rest."""
     spared = {"currency"} | ({"model"} if len(asked.models) == 1 else set())
-    short = {f"revenue_per_lead_{age}_days": f"{age} days" for age in AGES} | {"revenue_per_lead": "to date"}
+    short = {_AGE.format(age): f"{age} days" for age in AGES} | {"revenue_per_lead": "to date"}
     return {name: short.get(name, name.replace("_", " ")) for name in columns if name not in spared}
 
 

@@ -143,7 +143,7 @@ def _print_report(
     columns = [*(dimension.name for dimension in asked.by), "model", "currency", *chosen, "note"]
     if form == "table":
         shown = table_rows(rows, answer, asked, settings.currency, chosen, fixed=bool(metrics))
-        print_table(shown.rows, shown.columns, heading(answer, asked, settings))
+        print_table(shown.rows, shown.columns, heading(answer, asked, settings), spared=shown.spared)
     else:
         emit(rows, form, columns=columns)
         say(heading(answer, asked, settings))
@@ -152,7 +152,14 @@ def _print_report(
 
 
 def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: int | None, form: str) -> None:
-    from tieback.cli.cohort_rows import cohort_columns, cohort_footnotes, cohort_heading, cohort_rows, show_cohort
+    from tieback.cli.cohort_rows import (
+        SPARED,
+        cohort_columns,
+        cohort_footnotes,
+        cohort_heading,
+        cohort_rows,
+        show_cohort,
+    )
     from tieback.cli.report_table import print_table
     from tieback.metrics.cohorts import cohorts
 
@@ -161,7 +168,7 @@ def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: in
     rows, columns, hidden = cohort_rows(answer, asked, settings.currency, limit)
     title = cohort_heading(answer, asked, settings)
     if form == "table":
-        print_table(rows, cohort_columns(columns, asked), title, show_cohort)
+        print_table(rows, cohort_columns(columns, asked), title, show_cohort, SPARED)
     else:
         emit(rows, form, columns=columns)
         say(title)
