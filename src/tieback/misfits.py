@@ -15,6 +15,10 @@ from tieback.errors import did_you_mean
 Sections = Mapping[str, type[msgspec.Struct]]
 
 _HEADS = {"": "the top level", "channels": "[[channels]]", "conversions": "[conversions.KIND]"}
+_TYPES = {
+    **{"object": "a table", "array": "a list", "str": "a text", "bool": "true or false"},
+    **{"int": "a whole number", "float": "a number"},
+}
 _WANTED = {"memory": 'a size such as "1.5GB"', "phone_region": 'a country of two capital letters such as "US"'}
 
 
@@ -31,9 +35,16 @@ def misfit(error: msgspec.ValidationError, raw: dict[str, Any], sections: Sectio
     if unknown:
         place = _place(steps) or _HEADS[""]
         return f"unknown key {unknown[1]!r} in {place}. {_nearest(unknown[1], steps[0] if steps else '', sections)}"
-    place = _place(steps) if text.startswith("Object") else f"{_place(steps[:-1])} {steps[-1]}".strip()
+    missing = re.fullmatch(r"Object missing required field `(.*)`", text)
+    if missing:
+        return f"{_place(steps)} has no {missing[1]!r}. Add it and try again."
+    is_section = steps[:-1] == ["channels"]
+    if steps[-1].isdigit() and not is_section:
+        steps.pop()  # which item of a list is seen at once
+    place = _place(steps) if is_section else f"{_place(steps[:-1])} {steps[-1]}".strip()
     wanted = f"expected {_WANTED[steps[-1]]}" if "regex" in text else text[0].lower() + text[1:]
-    return f"{place}: {wanted}. Mend that value and try again."
+    plain = re.sub(r"`(\w+)`", lambda name: _TYPES.get(name[1], repr(name[1])), wanted)
+    return f"{place}: {plain}. Mend it and try again."
 
 
 def _failing(raw: dict[str, Any], steps: list[str], whole: type[msgspec.Struct]) -> str:
@@ -50,7 +61,8 @@ def _place(steps: list[str]) -> str:
     """The section at `steps` as tieback.toml writes it; empty for the top level."""
     if steps[:1] == ["channels"] and len(steps) > 1:
         return f"[[channels]] number {int(steps[1]) + 1}"
-    return f"[{'.'.join(steps)}]" if steps else ""
+    names = [step if re.fullmatch(r"[A-Za-z0-9_-]+", step) else f'"{step}"' for step in steps]
+    return f"[{'.'.join(names)}]" if steps else ""
 
 
 def _nearest(key: str, section: str, sections: Sections) -> str:
