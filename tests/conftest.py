@@ -14,6 +14,8 @@ settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
+os.environ.pop("COLUMNS", None)  # tables are as wide as without a terminal, whatever started the tests
+
 
 def reasons_not_run(config: pytest.Config) -> Counter[str]:
     """How many tests (or whole test files) were skipped, by reason."""

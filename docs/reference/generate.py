@@ -121,9 +121,12 @@ def _commands() -> str:
         "# Commands",
         MADE,
         "Data goes to stdout, talk to stderr. `-w DIR` names the workspace's folder; without it, the current one. "
-        "`NO_COLOR` turns colours off.",
+        "`NO_COLOR` turns colours off. The table of `tieback report` is at most 100 columns wide, or as wide as the "
+        "terminal (or `COLUMNS`): names are shortened in the middle, then metrics left out, unless `--metrics` asks "
+        "for them. What would steer a terminal stands in tables as an escape, such as `\\x1b`; other formats keep it.",
         "| exit code | meaning |\n|---|---|\n| 0 | done |\n| 1 | failed |\n| 2 | wrong usage |\n| 3 | configuration |\n"
-        "| 4 | input |\n| 5 | workspace missing, locked or full |\n| 6 | a check did not hold |\n| 130 | interrupted |",
+        "| 4 | input |\n| 5 | workspace missing, locked or full |\n| 6 | a check did not hold |\n"
+        "| 130 | interrupted |\n| 141 | the reader of the output went away, as in `tieback report \\| head -1` |",
     ]
     for name in COMMANDS:
         command = group.get_command(click.Context(group), name)

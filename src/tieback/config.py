@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from tieback.errors import ConfigError, WorkspaceError, did_you_mean
+from tieback.misfits import misfit
 
 FILE_NAME = "tieback.toml"
 SALT_NAME = "tieback.salt"
@@ -25,29 +26,15 @@ STAGES = ("lead", "mql", "sql", "opportunity", "customer", "lost")
 ORDER_KINDS = ("order", "subscription", "renewal", "expansion", "refund")
 
 _ZERO_DECIMALS = {
-    "BIF",
-    "CLP",
-    "DJF",
-    "GNF",
-    "ISK",
-    "JPY",
-    "KMF",
-    "KRW",
-    "PYG",
-    "RWF",
-    "UGX",
-    "VND",
-    "VUV",
-    "XAF",
-    "XOF",
-    "XPF",
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
+    *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
 }
 _THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
-Days = Annotated[float, Meta(gt=0)]
+Days = Annotated[float, Meta(gt=0, le=36_500)]
 
 
 def currency_decimals(currency: str) -> int:
@@ -134,7 +121,7 @@ class Conversion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str = ""
     is_revenue: bool = False
     is_sale: bool = False  # makes the subject a customer
-    lookback_days: float = 90.0
+    lookback_days: Days = 90.0
 
 
 class Exclude(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -263,10 +250,11 @@ def settings_from(text: str, where: str = FILE_NAME) -> Settings:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}. Mend that place and try again.") from None
+    whole = _with_defaults(raw)
     try:
-        settings = msgspec.convert(_with_defaults(raw), Settings)
+        settings = msgspec.convert(whole, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_plain(str(error))}") from None
+        raise ConfigError(f"{where}: {misfit(error, whole, _SECTIONS)}") from None
     _check(settings, where)
     return settings
 
@@ -288,18 +276,10 @@ def _with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "stages": {**DEFAULT_STAGES, **stages}, "conversions": conversions}
 
 
-def _plain(message: str) -> str:
-    """msgspec's message as a sentence: the place as a.b, and for an unknown key the nearest known one."""
-    text, _, path = message.partition(" - at `$")
-    place = path.rstrip("`").lstrip(".").replace("[...]", "") or "the top level"
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
-    if unknown:
-        known = {name for part in _SECTIONS for name in part.__struct_fields__}
-        return f"unknown key {unknown[1]!r} at {place}. {did_you_mean(unknown[1], known)}"
-    return f"{text} at {place}. Mend that value and try again."
-
-
-_SECTIONS = (Settings, Warehouse, Identity, Touches, Traffic, ChannelRule, Conversion, Exclude, Report)
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    **{"": Settings, "warehouse": Warehouse, "identity": Identity, "touches": Touches, "traffic": Traffic},
+    **{"channels": ChannelRule, "conversions": Conversion, "exclude": Exclude, "report": Report},
+}
 
 
 def _check(settings: Settings, where: str) -> None:
@@ -310,11 +290,24 @@ def _check(settings: Settings, where: str) -> None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(f"{where}: time_zone {settings.time_zone!r} is no IANA name such as Europe/Berlin.") from None
     model, models = settings.report.model, settings.models
+    if not models:
+        raise ConfigError(f"{where}: [models] names no model. Name one, as in [models.linear], or leave [models] out.")
+    for name in models:
+        if name in ("", "all") or "," in name or name != name.strip():
+            raise ConfigError(
+                f"{where}: a model cannot be called {name!r}: `--model` takes names separated by commas, or `all`."
+            )
     if model not in models and model != Report().model:
         raise ConfigError(f"{where}: [report] model {model!r} is none of [models]. {did_you_mean(model, models)}")
     for stage in settings.stages:
         if stage not in STAGES:
             raise ConfigError(f"{where}: unknown stage {stage!r} in [stages]. {did_you_mean(stage, STAGES)}")
+    for number, rule in enumerate(settings.channels, start=1):
+        if rule.channel.strip().lower() in ("", "unattributed"):
+            raise ConfigError(
+                f"{where}: [[channels]] number {number} cannot be called {rule.channel!r}: give the channel a name, "
+                "and not that of the revenue that no touch explains."
+            )
     for kind, conversion in settings.conversions.items():
         _check_conversion(kind, conversion, where)
 
@@ -330,12 +323,12 @@ def _check_conversion(kind: str, conversion: Conversion, where: str) -> None:
     if conversion.source == "events" and not conversion.event:
         raise ConfigError(f"{place} needs event: the name or kind of the events that count.")
     allowed = {"deals": ("amount",), "orders": ("amount", "margin"), "events": ("value",)}[conversion.source]
-    if conversion.value not in ("", "none", *allowed) and not re.fullmatch(r"\d+(\.\d+)?", conversion.value):
+    number = r"[0-9]{1,12}(\.[0-9]{1,6})?"
+    if conversion.value not in ("", "none", *allowed) and not re.fullmatch(number, conversion.value):
         raise ConfigError(
-            f'{place} value {conversion.value!r} is none of none, {", ".join(allowed)} or a number such as "120".'
+            f'{place} value {conversion.value!r} is none of none, {", ".join(allowed)} or a number such as "120" '
+            "(of at most 12 digits, and 6 behind the point)."
         )
-    if conversion.lookback_days <= 0:
-        raise ConfigError(f"{place} lookback_days must be above 0.")
 
 
 def write_new(file: Path, text: str, mode: int = 0o666) -> None:
@@ -348,7 +341,11 @@ def write_new(file: Path, text: str, mode: int = 0o666) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
             out.write(text)
-        os.link(aside, file)
+        try:
+            os.link(aside, file)
+        except OSError:  # it is there already, or nothing can be linked here: then whoever claims the name makes it
+            file.touch(mode, exist_ok=False)
+            aside.replace(file)
     finally:
         aside.unlink(missing_ok=True)
 

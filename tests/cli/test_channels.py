@@ -85,6 +85,14 @@ def test_as_a_table_it_reads_from_top_to_bottom(workspace: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_a_url_steers_no_terminal(workspace: Path, form: str) -> None:
+    """What stands in the address is shown in the table as what it is; other formats keep it."""
+    told = run(workspace, "https://acme.com/?utm_campaign=a%1B%5B31mb%0D&utm_medium=x%1B", "--format", form).stdout
+    assert ("\x1b" in told) == (form == "csv")
+    assert (r"a\x1b[31mb" in told) == (form == "table")
+
+
 def test_without_a_url_it_lists_the_rules_in_order(workspace: Path) -> None:
     """The workspace's own first, then GA4's order."""
     result = run(workspace, "--format", "json")
@@ -131,7 +139,7 @@ def test_outside_a_workspace_the_built_in_rules_answer(tmp_path: Path, monkeypat
     assert isinstance(run(tmp_path / "nowhere", "https://acme.com/").exception, WorkspaceError)
 
 
-@pytest.mark.parametrize("arguments", [["not a url"], ["--referrer", "https://google.com/"], ["foo"]])
+@pytest.mark.parametrize("arguments", [["not a url"], ["--referrer", "https://google.com/"], ["foo"], ["https://[::1"]])
 def test_what_is_no_address_is_refused(workspace: Path, arguments: list[str]) -> None:
     """With a sentence that says what to give instead."""
     result = run(workspace, *arguments)
@@ -141,7 +149,8 @@ def test_what_is_no_address_is_refused(workspace: Path, arguments: list[str]) ->
 
 def test_a_broken_rule_is_named(workspace: Path) -> None:
     """The place in the file, the pattern and the reason."""
-    (workspace / "tieback.toml").write_text('[[channels]]\nchannel = "Mine"\nsource = "(?i)news"\n')
-    error = run(workspace, "https://acme.com/").exception
-    assert isinstance(error, ConfigError)
-    assert "[[channels]] number 1 (Mine) source" in str(error)
+    for pattern in ("(?i)news", "a{1,2000}"):
+        (workspace / "tieback.toml").write_text(f'[[channels]]\nchannel = "Mine"\nsource = "{pattern}"\n')
+        error = run(workspace, "https://acme.com/").exception
+        assert isinstance(error, ConfigError)
+        assert "[[channels]] number 1 (Mine) source" in str(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,9 @@ WRONG = [
     (["-w", "nowhere", "reconcile"], 5, "tieback init"),
     (["-w", "nowhere", "import", "events", "x.csv"], 5, "tieback init"),
     (["-w", "nowhere", "quarantine", "list"], 5, "tieback init"),
+    (["-w", "nowhere", "sql", "credits"], 5, "tieback init"),
+    (["-w", "nowhere", "sql", "events"], 5, "tieback init"),
+    (["-w", "nowhere", "models"], 5, "tieback init"),
     (["-w", ".", "run"], 5, "There are no facts yet"),
     (["-w", ".", "report"], 5, "tieback import"),
     (["-w", ".", "reconcile"], 5, "tieback import"),
@@ -90,14 +95,43 @@ def test_a_wrong_call_says_what_to_do(
         ("[models.position_based]\nfirst = 0.9\nlast = 0.9", "position_based"),
         ("[conversions.x]\nsource = 'deals'\nstage = 'wonn'", "unknown"),
         ("[[channels]]\nchannel = 'X'\nsource = '('", "regular expression"),
+        (
+            "[[channels]]\nchannel = 'X'\nsource = 'a{1,2000}'",
+            "[[channels]] number 1 (X) source 'a{1,2000}' is no regular",
+        ),
         ("time_zone = 'Mars/Base'", "IANA"),
-        ("[warehouse]\nmemory = 'lots'", "warehouse.memory"),
-        ("[warehouse]\nthreads = -1", "warehouse.threads"),
-        ("[touches]\nsession_minutes = -5", "touches.session_minutes"),
-        ("[touches.lookback_days]\ncall = -3", "touches.lookback_days"),
-        ("[identity]\nmax_email = 0", "identity.max_email"),
-        ("[identity]\nphone_region = 'Germany'", "identity.phone_region"),
-        ("[report]\nfew_conversions = -1", "report.few_conversions"),
+        ("[warehouse]\nmemory = 'lots'", '[warehouse] memory: expected a size such as "1.5GB"'),
+        ("[warehouse]\nthreads = -1", "[warehouse] threads: expected"),
+        ("warehouse = 3", "tieback.toml: warehouse: expected a table, got a whole number."),
+        ("name = 3", "tieback.toml: name: expected a text, got a whole number."),
+        ("channels = [3]", "[[channels]] number 1: expected a table, got a whole number."),
+        ("[stages]\nlead = ['x', 3]", "[stages] lead: expected a text"),
+        ("[conversions.'a.b']\nsorce = 'x'", '[conversions."a.b"]'),
+        ("[touches]\nsession_minutes = -5", "[touches] session_minutes: expected a whole number >= 1."),
+        ("[touches.lookback_days]\ncall = -3", "[touches.lookback_days] call: expected"),
+        ("[touches.lookback_days]\nchat = 1\ncall = inf", "[touches.lookback_days] call: expected"),
+        ("[touches.lookback_days]\ncall = nan", "[touches.lookback_days] call: expected"),
+        ("[conversions.lead]\nlookback_days = nan", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 1e20", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 0", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_days = 'long'", "[conversions.lead] lookback_days: expected"),
+        ("[conversions.lead]\nlookback_day = 3", "in [conversions.lead]. Did you mean 'lookback_days'?"),
+        ("[conversions.signup]\nevent = 'signup'", "[conversions.signup] has no 'source'."),
+        ("[conversions.x]\nsource = 'events'\nevent = 'x'\nvalue = '99999999999999999999'", "[conversions.x] value"),
+        ("[[channels]]\nchannel = 'X'\nsorce = 'x'", "in [[channels]] number 1. Did you mean 'source'?"),
+        ("[[channels]]\nchannel = 'X'\nsource = 3", "[[channels]] number 1 source: expected"),
+        ("[[channels]]\nchannel = 'Unattributed'\nsource = 'x'", "[[channels]] number 1 cannot be called"),
+        ("[[channels]]\nchannel = ' '\nsource = 'x'", "[[channels]] number 1 cannot be called"),
+        ("session_minutes = 3", "Did you mean 'session_minutes' in [touches]?"),
+        ("[report]\ncurrency = 'EUR'", "in [report]. Did you mean 'currency' in the top level?"),
+        ("half_life = 3", "Known: channels, conversions, currency"),
+        ("[models]", "[models] names no model"),
+        ("[models.all]\ntype = 'linear'", "a model cannot be called 'all'"),
+        ("[models.'a,b']\ntype = 'linear'", "a model cannot be called 'a,b'"),
+        ("[models.'']\ntype = 'linear'", "a model cannot be called ''"),
+        ("[identity]\nmax_email = 0", "[identity] max_email: expected"),
+        ("[identity]\nphone_region = 'Germany'", "[identity] phone_region: expected a country"),
+        ("[report]\nfew_conversions = -1", "[report] few_conversions: expected"),
         ("[report]\nmodel = 'liner'", "Did you mean 'linear'?"),
     ],
 )
@@ -108,11 +142,12 @@ def test_a_wrong_setting_is_named_with_its_place(
     monkeypatch.chdir(folder)
     assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
     (folder / "tieback.toml").write_text(text)
-    capsys.readouterr()
-    assert ended("run", monkeypatch=monkeypatch) == 3
-    told = capsys.readouterr()
-    assert words in told.err
-    assert "Traceback" not in told.err
+    for command in ("run", "doctor"):
+        capsys.readouterr()
+        assert ended(command, monkeypatch=monkeypatch) == 3
+        told = capsys.readouterr()
+        assert words in told.err
+        assert "Traceback" not in told.err
     with DuckDB(folder / "warehouse.duckdb") as store:
         assert store.rows("SELECT count(*) AS n FROM events") == [{"n": 1}]
         assert store.rows("SELECT count(*) AS n FROM runs") == [{"n": 0}]
@@ -147,14 +182,26 @@ def test_a_missing_rate_names_the_day(
     assert "no exchange rate from USD to EUR for 2026-01-02" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
-    """`tieback schema events | head -1` ends quietly."""
-    piped = f"{sys.executable} -m tieback schema events | head -1"
-    ended_well = subprocess.run(
+@pytest.mark.parametrize(
+    "call", ["schema events", "schema --format json", "sql events", "--help", "schema events 2>&1"]
+)
+def test_a_reader_that_goes_away_ends_it_quietly(folder: Path, call: str) -> None:
+    """`tieback schema events | head -1` ends as other programs do, whether click, rich or Python meets it."""
+    piped = f"{{ sleep 0.1; {sys.executable} -m tieback {call}; }} | true"
+    ended = subprocess.run(
         ["bash", "-o", "pipefail", "-c", piped], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert ended_well.returncode in (0, 141)
-    assert "Traceback" not in ended_well.stderr
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_stdout_that_is_closed_is_told_in_one_sentence(folder: Path) -> None:
+    """Nothing is opened in its place; a stderr that is closed is nobody's fault, and never talks into the data."""
+    for call, code, told in (("schema --format json >&-", 5, "Error: stdout is closed"), ("init new 2>&-", 0, "")):
+        shell = ["bash", "-c", f"{sys.executable} -m tieback {call}"]
+        ended = subprocess.run(shell, cwd=folder, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout) == (code, "")
+        assert ended.stderr.startswith(told)
+        assert ended.stderr.count("\n") == bool(told)
 
 
 def test_output_that_cannot_be_written_is_told_in_one_sentence(folder: Path) -> None:
@@ -207,3 +254,34 @@ def test_a_folder_s_settings_are_written_whole_or_not_at_all(
     assert ended("init", ".", monkeypatch=monkeypatch) == 5
     assert ended("init", "new", monkeypatch=monkeypatch) == 0
     assert [path.name for path in (folder / "new").iterdir()] == ["tieback.toml"]
+
+
+def test_a_folder_without_hard_links_becomes_a_workspace_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a USB stick or a network share, settings and salt are made all the same, and never over others."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.chdir(tmp_path)
+    assert ended("init", ".", monkeypatch=monkeypatch) == 0
+    text = (tmp_path / "tieback.toml").read_text()
+    assert ended("init", ".", "--currency", "EUR", monkeypatch=monkeypatch) == 5
+    assert ended("channels", monkeypatch=monkeypatch) == 0
+    assert (tmp_path / "tieback.toml").read_text() == text
+    assert oct((tmp_path / SALT_NAME).stat().st_mode & 0o777) == "0o600"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_without_models_reports_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty [models] stops the commands that read results as it stops `tieback run`."""
+    monkeypatch.chdir(folder)
+    assert ended("import", "events", "events.csv", monkeypatch=monkeypatch) == 0
+    assert ended("run", monkeypatch=monkeypatch) == 0
+    (folder / "tieback.toml").write_text("[models]\n")
+    for command in (["report"], ["reconcile"], ["explain", "x"]):
+        capsys.readouterr()
+        assert ended(*command, monkeypatch=monkeypatch) == 3
+        assert "[models] names no model" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import pytest
 
@@ -134,12 +135,43 @@ def test_cohorts(folder: Path) -> None:
     assert found["2026-01"]["revenue_per_lead_30_days"] is None
 
 
+def test_a_limit_on_cohorts_holds_for_each_model_and_is_told(folder: Path) -> None:
+    """As in the other report: no model is hidden by the rows of another, and what is hidden is counted."""
+    result = tieback(folder, "report", "--cohorts", "--by", "", "--model", "all", "--limit", "1", "--format", "json")
+    found = [(row["model"], row["cohort"]) for row in json.loads(result.stdout)]
+    assert found == [("linear", "2026-01"), ("last_touch", "2026-01"), ("last_paid", "2026-01")]
+    assert "3 models" in result.stderr
+    assert "3 more rows are not shown." in result.stderr
+
+
+def test_a_footnote_is_said_once_for_all_models(tmp_path: Path) -> None:
+    """Revenue without a lead is the same for every model; what spend leaves out stands in one sentence."""
+    order = {"order_id": "O1", "kind": "order", "contact_id": "ann", "amount": 70, "currency": "EUR"}
+    when = dict.fromkeys(("occurred_at", "changed_at"), "2026-02-12T11:00:00")
+    made = workspace(tmp_path, deals=[], orders=[order | when])
+    told = tieback(made, "report", "--cohorts", "--model", "all").stderr.splitlines()
+    assert [line for line in told if "no lead" in line] == [
+        "70.00 EUR of revenue has no lead behind it: it is in no cohort."
+    ]
+    told = tieback(made, "report", "--basis", "spend", "--model", "all").stderr.splitlines()
+    (line,) = [line for line in told if "left out" in line]
+    assert line.startswith("linear: 46.66 of 70.00 EUR; last_touch: 70.00 of 70.00 EUR is left out: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--by", "chanel"], "There is no dimension 'chanel'. Did you mean 'channel'?"),
         (["--model", "liner"], "There is no model 'liner' in this workspace. Did you mean 'linear'?"),
         (["--metrics", "roass"], "There is no metric 'roass'. Did you mean 'roas'?"),
+        *(
+            (
+                ["--cohorts", *given],
+                f"{given[0]} means nothing beside --cohorts, which shows revenue per lead by age, month after month. "
+                "Leave one of the two out.",
+            )
+            for given in (["--sort", "leads"], ["--metrics", "roas"], ["--basis", "conversion"])
+        ),
         (["--sort", "revenu"], "There is nothing called 'revenu' to sort by. Did you mean 'revenue'?"),
         (["--from", "1/2/2026"], "--from '1/2/2026' is not a day. Write it as year-month-day, such as 2026-01-31."),
         (
@@ -160,6 +192,64 @@ def test_an_empty_window_is_no_error(folder: Path) -> None:
     result = tieback(folder, "report", "--from", "2030-01-01", "--format", "json")
     assert [row["channel"] for row in json.loads(result.stdout)] == ["Unattributed"]
     assert "There are no numbers in this window." in result.stderr
+
+
+STEERING = "\x1b[31mred\r\nfake row\u202egnp"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The company, whose campaigns are called what no campaign should be called."""
+    long = "spring_sale_" + "x" * 300
+    names = [STEERING, f"{long}_1", f"{long}_2", "春のセール" * 12, "Total"]
+    events = [
+        visit(
+            f"e{number}",
+            f"2026-01-{number + 1:02}T11:00:00",
+            "ann",
+            utm_source="news",
+            utm_medium="cpc",
+            utm_campaign=name,
+        )
+        for number, name in enumerate(names)
+    ]
+    return workspace(tmp_path_factory.mktemp("hostile"), events=events)
+
+
+def columns(line: str) -> int:
+    """How many columns of a terminal a line takes."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+@pytest.mark.parametrize("arguments", [[], ["--by", "campaign,channel"], ["--cohorts", "--by", "campaign"]])
+def test_a_table_fits_its_terminal_whatever_stands_in_it(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, width: int, arguments: list[str]
+) -> None:
+    """Names are shortened, then metrics left out; nothing in the data moves the cursor or breaks a row."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    printed = tieback(hostile, "report", *arguments).stdout
+    assert all(letter.isprintable() or letter == "\n" for letter in printed)
+    lines = printed.split("\n")
+    assert max(map(columns, lines)) <= width
+    assert any(line.startswith("─") for line in lines)
+
+
+def test_what_steers_a_terminal_is_shown_as_what_it_is(hostile: Path) -> None:
+    """Escapes stand for it in the table, and names that are cut still differ; JSON keeps the names as they are."""
+    lines = tieback(hostile, "report", "--by", "campaign", "--metrics", "visits").stdout.splitlines()
+    assert r"\x1b[31mred\r\nfake row\u202egnp" in "\n".join(lines)
+    assert len({line for line in lines if line.startswith("spring_sale_x")}) == 2
+    assert lines[-1].startswith("Total")
+    assert sum(line.startswith("─") for line in lines) == 1
+    assert STEERING in {row["campaign"] for row in rows(hostile, "--by", "campaign")}
+
+
+def test_the_doctor_s_table_is_as_safe(hostile: Path) -> None:
+    """The tables of other commands are made elsewhere, and show campaigns too."""
+    told = tieback(hostile, "doctor").stdout
+    assert r"\x1b[31mred" in told
+    assert all(letter.isprintable() or letter == "\n" for letter in told)
 
 
 def test_before_the_first_run_there_is_nothing_to_report(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,10 +37,35 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 configuration ·
 4 input · 5 workspace missing, locked or full · 6 a check did not hold ·
-130 interrupted"""
+130 interrupted · 141 the reader of the output went away"""
+
+
+_READER_GONE = 141  # as a shell counts the programs that SIGPIPE ends
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read the output went away; click itself would end with 1 on a BrokenPipeError."""
+
+
+@contextmanager
+def _noticing_readers() -> Iterator[None]:
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise  # not what rich makes of it
+        raise _ReaderGoneError from error
 
 
 class _Lazy(click.Group):
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with _noticing_readers():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _noticing_readers():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -81,6 +109,7 @@ def group(ctx: click.Context, workspace: Path, debug: bool) -> None:
 def main() -> None:
     """Run the command line and end with its exit code."""
     debug = "--debug" in sys.argv
+    _need_streams()
     try:
         group.main(prog_name="tieback", standalone_mode=False)
         sys.stdout.flush()
@@ -92,9 +121,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         _let_go_of_stdout()
-        sys.exit(0)
+        sys.exit(_READER_GONE)
     except TiebackError as error:
         if debug:
             raise
@@ -109,6 +138,18 @@ def main() -> None:
             f"Error: {error.strerror} while reading or writing{place}. "
             "Free some space or mend its permissions, and try again."
         )
+        sys.exit(WorkspaceError.exit_code)
+
+
+def _need_streams() -> None:
+    """Refuse a stdout that is closed: the next file opened, even the warehouse, would take its place.
+
+    Where stderr is closed, nobody wants to be talked to.
+    """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+    if sys.stdout is None:
+        _say("Error: stdout is closed, so there is nowhere to print to. Send it to a file, or to /dev/null.")
         sys.exit(WorkspaceError.exit_code)
 
 

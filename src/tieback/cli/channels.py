@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from tieback.cli.output import emit, emit_json, format_option, say
-from tieback.config import FILE_NAME, Settings, open_workspace
+from tieback.cli.output import emit, emit_json, format_option, printable
+from tieback.cli.warehouse import check_rules, settings_of
 from tieback.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ def command(folder: Path, url: str | None, referrer: str, kind: str, form: str) 
     """
     from tieback.attribution.rulebook import rulebook
 
-    book = rulebook(_settings(folder))
+    settings = settings_of(folder)
+    with _memory() as store:
+        check_rules(store, settings)
+    book = rulebook(settings)
     if url is None:
         if referrer:
             raise UsageError(
@@ -70,10 +73,10 @@ def command(folder: Path, url: str | None, referrer: str, kind: str, form: str) 
         emit_json({**answer, "why": why})
     elif form == "table":
         for name, value in answer.items():
-            click.echo(f"{name.replace('_', ' '):<14} {_shown(value)}")
+            click.echo(f"{name.replace('_', ' '):<14} {printable(_shown(value))}")
         click.echo("\nWhy")
         for line in why:
-            click.echo(f"  {line}")
+            click.echo(f"  {printable(line)}")
     else:
         emit([{**answer, "why": "; ".join(why)}], form)
 
@@ -86,7 +89,7 @@ def observed(url: str, referrer: str, kind: str) -> dict[str, Any]:
     from tieback.sync.web import derived
 
     address = url if "://" in url else f"https://{url}"
-    if "." not in (urlsplit(address).hostname or "") and urlsplit(address).hostname != "localhost":
+    if not _has_host(address):
         raise UsageError(
             f"{url!r} is no web address. Give it whole, as in https://example.com/pricing?utm_source=newsletter."
         )
@@ -100,6 +103,14 @@ def observed(url: str, referrer: str, kind: str) -> dict[str, Any]:
             [address, referrer],
         )[0]
     return {"event_id": "visit", "url": address, "kind": kind, **row}
+
+
+def _has_host(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:  # a bracket that is never closed, an IP address that is none
+        return False
+    return "." in host or ":" in host or host == "localhost"
 
 
 def verdict_on(event: dict[str, Any], book: Rulebook) -> dict[str, Any]:
@@ -195,14 +206,6 @@ def _listed(number: int, rule: Rule) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return "yes" if value is True else "no" if value is False else value or "-"
-
-
-def _settings(folder: Path) -> Settings:
-    """The settings of the workspace; the defaults outside one."""
-    if folder == Path() and not (folder / FILE_NAME).exists():
-        say(f"No {FILE_NAME} here: the built-in rules alone.")
-        return Settings()
-    return open_workspace(folder).settings
 
 
 def _memory() -> DuckDB:

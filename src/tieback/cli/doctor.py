@@ -19,16 +19,21 @@ _MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
 def command(folder: Path, form: str) -> None:
     """What is set up, fresh, matched and missing, each with its remedy.
 
-    Ends with code 6 when something is at fault; what merely deserves a look does not change the code.
+    Ends with code 6 when something is at fault; what merely deserves a look does not change the code. Settings that
+    could not run end it with code 3, as they end every command.
     """
     from dataclasses import asdict
 
     from tieback import freshness
+    from tieback.attribution.models import load
+    from tieback.attribution.rulebook import rulebook
     from tieback.config import open_workspace
     from tieback.metrics.health import Finding, fact_findings, opinion_findings
 
     workspace = open_workspace(folder)
     settings = workspace.settings
+    load(settings.models)
+    rulebook(settings)
     findings = [Finding("settings", "ok", f"{settings.name}: {settings.currency}, {settings.time_zone}")]
     with opened(workspace, read_only=True) as store:
         findings += fact_findings(store.rows, settings)

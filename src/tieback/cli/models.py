@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from tieback.cli.output import console, emit, format_option
-from tieback.errors import UsageError, WorkspaceError, did_you_mean
+from tieback.cli.warehouse import settings_of
+from tieback.errors import UsageError, did_you_mean
 
 
 @click.command("models")
@@ -42,13 +43,8 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     from dataclasses import fields
 
     from tieback.attribution.models import card, load, types
-    from tieback.config import Settings, open_workspace
 
-    try:
-        settings = open_workspace(folder).settings
-    except WorkspaceError:
-        settings = Settings()
-    enabled = load(settings.models)
+    enabled = load(settings_of(folder).models)
     kinds = {kind: name for name, kind in types().items()}
     at_hand = {**enabled, **{name: kind() for name, kind in types().items() if name not in enabled}}
     return [

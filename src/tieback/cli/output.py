@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ import click
 
 Row = Mapping[str, Any]
 
+_JOINERS = "\u200c\u200d"  # Persian words and emoji are put together with them
 FORMATS = ("table", "json", "csv", "parquet")
 
 format_option: Callable[[Any], Any] = click.option(
@@ -55,6 +57,18 @@ def emit_json(value: Any) -> None:
 def say(text: str) -> None:
     """Print a line of talk on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """`text` in which whatever would steer a terminal or turn the direction of reading stands as an escape, \\x1b."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 def console(*, stderr: bool = False) -> Any:
@@ -114,5 +128,5 @@ def _table(rows: Sequence[Row], names: Sequence[str], title: str, show: Callable
         )
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(show(name, row.get(name))) for name in names))
+        table.add_row(*(Text(printable(show(name, row.get(name)))) for name in names))
     console().print(table)

@@ -41,7 +41,12 @@ _EPILOG = (
 @click.option("--metrics", default="", help="Metrics, separated by commas.")
 @click.option("--sort", default="", metavar="NAME", help="Metric (largest first) or dimension; `-NAME` turns it round.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many rows for each model; totals are of all.")
-@click.option("--cohorts", "is_cohorts", is_flag=True, help="Revenue per lead by age, for the leads of each month.")
+@click.option(
+    "--cohorts",
+    "is_cohorts",
+    is_flag=True,
+    help="Revenue per lead by age, for the leads of each month; not with --basis, --metrics or --sort.",
+)
 @format_option
 @click.pass_obj
 def command(
@@ -67,6 +72,8 @@ def command(
     from tieback.metrics.dimensions import dimensions
     from tieback.metrics.reports import Question
 
+    if is_cohorts:
+        _refuse_beside_cohorts("basis", "metrics", "sort")
     workspace = open_workspace(folder)
     chosen, first, last = dimensions(_names(by)), _day(start, "--from"), _day(end, "--to")
     _check_window(first, last)
@@ -102,6 +109,19 @@ def _day(text: str, option: str) -> date | None:
         raise UsageError(f"{option} {text!r} is not a day. Write it as year-month-day, such as 2026-01-31.") from None
 
 
+def _refuse_beside_cohorts(*options: str) -> None:
+    from click.core import ParameterSource
+
+    from tieback.errors import UsageError
+
+    for option in options:
+        if click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{option} means nothing beside --cohorts, which shows revenue per lead by age, month after month. "
+                "Leave one of the two out."
+            )
+
+
 def _check_window(start: date | None, end: date | None) -> None:
     from tieback.errors import UsageError
 
@@ -123,7 +143,7 @@ def _print_report(
     columns = [*(dimension.name for dimension in asked.by), "model", "currency", *chosen, "note"]
     if form == "table":
         shown = table_rows(rows, answer, asked, settings.currency, chosen, fixed=bool(metrics))
-        print_table(shown.rows, shown.columns, heading(answer, asked, settings))
+        print_table(shown.rows, shown.columns, heading(answer, asked, settings), spared=shown.spared)
     else:
         emit(rows, form, columns=columns)
         say(heading(answer, asked, settings))
@@ -132,20 +152,27 @@ def _print_report(
 
 
 def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: int | None, form: str) -> None:
-    from tieback.cli.cohort_rows import cohort_columns, cohort_footnotes, cohort_heading, cohort_rows, show_cohort
+    from tieback.cli.cohort_rows import (
+        SPARED,
+        cohort_columns,
+        cohort_footnotes,
+        cohort_heading,
+        cohort_rows,
+        show_cohort,
+    )
     from tieback.cli.report_table import print_table
     from tieback.metrics.cohorts import cohorts
 
     _, attributes = _sources(store, asked)
     answer = cohorts(store.rows, asked, attributes)
-    rows, columns = cohort_rows(answer, asked, settings.currency, limit)
+    rows, columns, hidden = cohort_rows(answer, asked, settings.currency, limit)
     title = cohort_heading(answer, asked, settings)
     if form == "table":
-        print_table(rows, cohort_columns(columns, asked), title, show_cohort)
+        print_table(rows, cohort_columns(columns, asked), title, show_cohort, SPARED)
     else:
         emit(rows, form, columns=columns)
         say(title)
-    for note in cohort_footnotes(answer, asked, settings):
+    for note in cohort_footnotes(answer, settings, hidden):
         say(note)
 
 

@@ -115,9 +115,13 @@ def money(amount: Decimal, decimals: int) -> Decimal:
 
 def heading(answer: Report, asked: Question, settings: Settings) -> str:
     """What the numbers are of: window, basis, model, currency and time zone."""
-    model = f"{asked.models[0]} model" if len(asked.models) == 1 else f"{len(asked.models)} models"
     days = _days(asked, answer.start, answer.end)
-    return f"{days} · {BASES[asked.basis]} · {model} · {settings.currency} · {settings.time_zone}"
+    return f"{days} · {BASES[asked.basis]} · {named(asked.models)} · {settings.currency} · {settings.time_zone}"
+
+
+def named(models: Sequence[str]) -> str:
+    """The model that a heading names, or how many there are."""
+    return f"{models[0]} model" if len(models) == 1 else f"{len(models)} models"
 
 
 def _days(asked: Question, first: Any, last: Any) -> str:
@@ -130,11 +134,15 @@ def footnotes(answer: Report, asked: Question, settings: Settings, hidden: int) 
     notes = []
     if not answer.totals or answer.start is None:
         notes.append("There are no numbers in this window. Widen it, or see what was imported with `tieback doctor`.")
-    for model, amount in answer.left_out.items():
-        whole = answer.totals[model].revenue + amount
+    parts = [
+        f"{model}: {amount:,} of {answer.totals[model].revenue + amount:,} {settings.currency}"
+        for model, amount in answer.left_out.items()
+        if amount
+    ]
+    if parts:
         notes.append(
-            f"{model}: {amount:,} of {whole:,} {settings.currency} is left out: it was earned by touches without "
-            "spend on their day, channel and campaign. `--basis touch` shows all."
+            f"{'; '.join(parts)} is left out: it was earned by touches without spend on their day, channel and "
+            "campaign. `--basis touch` shows all."
         )
     if any(dimension.group == "account" for dimension in asked.by):
         notes.append("Cost and visits are not known by account; ratios that need them are empty.")
@@ -144,5 +152,10 @@ def footnotes(answer: Report, asked: Question, settings: Settings, hidden: int) 
             "so its rates and ranks may be chance."
         )
     if hidden:
-        notes.append(f"{hidden:,} more {'row is' if hidden == 1 else 'rows are'} not shown; the totals count them.")
+        notes.append(f"{hidden_rows(hidden)}; the totals count them.")
     return notes
+
+
+def hidden_rows(hidden: int) -> str:
+    """How many rows `--limit` hides, as the start of a sentence."""
+    return f"{hidden:,} more {'row is' if hidden == 1 else 'rows are'} not shown"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tieback.cli.warehouse import settings_of
 from tieback.errors import UsageError, did_you_mean
 from tieback.schema import TABLES
 from tieback.schema.ddl import DIALECTS, create_table
@@ -25,14 +26,13 @@ def command(folder: Path, table: str, dialect: str) -> None:
         raise UsageError(f"There is no dialect {dialect!r}. {did_you_mean(dialect, DIALECTS)}")
     if table not in TABLES:
         raise UsageError(f"There is no table {table!r}. {did_you_mean(table, TABLES)}")
+    settings = settings_of(folder)
     if TABLES[table].kind != "opinion":
         click.echo(create_table(TABLES[table], dialect) + ";")
         return
-    from tieback.config import FILE_NAME, Settings, open_workspace
     from tieback.pipeline import build
     from tieback.store.statements import Statements
 
-    settings = open_workspace(folder).settings if (folder / FILE_NAME).exists() else Settings()
     statements = Statements(dialect)
     build("people" if table == "link_cuts" else table, statements, settings)
     click.echo("\n\n".join(statements.written))

@@ -1,27 +1,35 @@
-"""The one way in which commands open a workspace's warehouse."""
+"""The one way in which commands open a workspace's warehouse, or read its settings alone."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tieback.cli.output import say
+from tieback.config import FILE_NAME, SALT_NAME, Settings, open_workspace
+from tieback.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
     from tieback.store import DuckDB
 
 _SALT = "digest of the salt"
+_CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")
 
 
 def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
     """The warehouse of `workspace`, within the limits of its [warehouse] settings.
 
-    Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt.
+    Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt;
+    ConfigError for a channel rule that the engine cannot match with.
     """
     from tieback.store import DuckDB
 
     limits = workspace.settings.warehouse
     store = DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads, read_only=read_only)
     try:
+        check_rules(store, workspace.settings)
         _check_salt(store, workspace, read_only=read_only)
     except BaseException:
         store.close()
@@ -29,11 +37,33 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
     return store
 
 
+def check_rules(store: DuckDB, settings: Settings) -> None:
+    """ConfigError that names the first [[channels]] pattern which the engine refuses; it knows limits of its own."""
+    from tieback.store.duckdb import StatementError
+
+    for number, rule in enumerate(settings.channels, start=1):
+        for name in _CONDITIONS:
+            pattern = getattr(rule, name)
+            try:
+                store.execute("SELECT regexp_matches('', ?)", [pattern])
+            except StatementError as error:
+                reason = str(error.__cause__).partition(": ")[2].partition("\n")[0]
+                raise ConfigError(
+                    f"{FILE_NAME}: [[channels]] number {number} ({rule.channel}) {name} {pattern!r} is no regular "
+                    f"expression that can be matched: {reason}. Mend it and try again."
+                ) from None
+
+
+def settings_of(folder: Path) -> Settings:
+    """The settings of the workspace in `folder`; outside of any, and with none named, the defaults."""
+    if folder == Path() and not (folder / FILE_NAME).exists():
+        say(f"No {FILE_NAME} here: the defaults hold, and the built-in rules alone.")
+        return Settings()
+    return open_workspace(folder).settings
+
+
 def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None:
     """Remember a digest of the salt; under another one, nobody who was imported before would be known again."""
-    from tieback.config import SALT_NAME
-    from tieback.errors import WorkspaceError
-
     digest = hashlib.sha256(workspace.salt.encode()).hexdigest()
     kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SALT])
     if not kept and not read_only:
