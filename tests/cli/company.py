@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from tests.facts import put
 from tieback.cli import group
+from tieback.cli.warehouse import opened
 from tieback.config import open_workspace
 from tieback.pipeline import refresh
-from tieback.store import DuckDB
 
 SETTINGS = """\
 name = "small"
@@ -116,12 +116,12 @@ FACTS: dict[str, list[dict[str, Any]]] = {
 def workspace(folder: Path, *, run: bool = True, **facts: list[dict[str, Any]]) -> Path:
     """A workspace in `folder` with these facts (the company's unless given), run unless told."""
     (folder / "tieback.toml").write_text(SETTINGS)
-    opened = open_workspace(folder)
-    with DuckDB(opened.warehouse) as store:
+    made = open_workspace(folder)
+    with opened(made) as store:
         for name, rows in (FACTS | facts).items():
             put(store, name, rows)
         if run:
-            refresh(store, opened.settings)
+            refresh(store, made.settings)
     return folder
 
 
