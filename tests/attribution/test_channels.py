@@ -272,7 +272,20 @@ def test_every_condition_of_a_rule_must_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(?=a)b", "(?!a)b", "(?<=a)b", "(?i)a", r"(a)\1", "a++", "[[:alpha:]]", r"\bads", "(", "Partner"]
+    "pattern",
+    [
+        "(?=a)b",
+        "(?!a)b",
+        "(?<=a)b",
+        "(?i)a",
+        r"(a)\1",
+        "a++",
+        "[[:alpha:]]",
+        r"\bads",
+        "(",
+        "Partner",
+        "a{1,99999999999}",
+    ],
 )
 def test_a_pattern_that_engines_read_differently_is_refused(pattern: str) -> None:
     """The error names the rule and the pattern."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.cli.company import tieback
 from tieback.errors import UsageError
+from tieback.store import DuckDB
 
 
 def explained(folder: Path, wanted: str) -> dict[str, Any]:
@@ -77,3 +79,13 @@ def test_an_unknown_id_is_answered_in_a_sentence(folder: Path) -> None:
     error = tieback(folder, "explain", "customer:D3").exception
     assert isinstance(error, UsageError)
     assert "Did you mean 'customer:D" in str(error)
+
+
+def test_the_story_steers_no_terminal(folder: Path, tmp_path: Path) -> None:
+    """Words of the data that a terminal would obey are shown, not sent."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    with DuckDB(folder / "warehouse.duckdb") as store:
+        store.execute("UPDATE touchpoints SET campaign = chr(27) || '[2Jgone'")
+    text = tieback(folder, "explain", "D1").stdout
+    assert "\x1b" not in text
+    assert "\\x1b[2Jgone" in text

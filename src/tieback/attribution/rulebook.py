@@ -175,7 +175,7 @@ def _check_pattern(pattern: str, place: str) -> None:
         )
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(f"{place} is no regular expression: {error}. Mend it and try again.") from None
     if pattern != pattern.lower() and not re.search(r"\\[DSW]", pattern):
         raise ConfigError(f"{place} has capital letters, but values are compared in lower case: it would never match.")

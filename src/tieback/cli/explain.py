@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tieback.cli.output import emit, emit_json, format_option
+from tieback.cli.output import emit, emit_json, format_option, printable
 from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(folder: Path, wanted: str, models: str, form: str) -> None:
     if form == "json":
         emit_json(document(found))
     elif form == "table":
-        click.echo("\n".join(story(found, settings.time_zone)))
+        click.echo("\n".join(printable(line) for line in story(found, settings.time_zone)))
     else:
         emit(_rows(found), form, columns=_COLUMNS)
 
