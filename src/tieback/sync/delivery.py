@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tieback.store import DuckDB, Merged, merge
-from tieback.sync import lookups
+from tieback.store import DuckDB, Merged
+from tieback.sync import corrections, lookups
 from tieback.sync.door import Door, door
 from tieback.sync.encodings import NotUtf8Error
 from tieback.sync.faults import broken_rows, find_faults, forget_rejects
@@ -140,7 +140,7 @@ def _imported(
             sum(each.known for each in taken.merged),
             sum(each.replaced for each in taken.merged),
             refused,
-            tuple(dict.fromkeys((*source.notices, *notices))),
+            tuple(dict.fromkeys((*source.notices, *notices, *taken.notices))),
         )
         row: list[Any] = [delivery_id, source.file, table, mapping.text or None, received_at]
         row += [delivery.rows_read, delivery.facts_added, delivery.facts_known, refused]
@@ -150,12 +150,13 @@ def _imported(
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken in of a source: its doors, how each merge went, its rows, and whether some are missing."""
+    """What was taken in of a source: its doors, how each merge went, its rows, whether some are missing, notices."""
 
     doors: tuple[Door, ...]
     merged: tuple[Merged, ...]
     rows: int
     is_short: bool
+    notices: tuple[str, ...]
 
 
 def take_in(
@@ -175,12 +176,14 @@ def take_in(
     kinds = _look_up(store, doors, personal)
     rows, *meant = _counts(store, source, made)
     broken = broken_rows(store)
-    merged = []
+    merged, notices = [], []
     for plan, each in zip(made, doors, strict=True):
-        merged.append(merge(store, plan.table, each.facts, unversioned=plan.unversioned))
+        came, conflicts = corrections.taken(store, plan, each.facts, received_at)
+        merged.append(came)
+        notices += [f"{source.file}: {conflicts}"] if conflicts else []
     lookups.to_vault(store, tuple(kind for kind in kinds if kind in ("email", "phone")))
     given = [each.added + each.known + each.replaced for each in merged]
-    return Taken(doors, tuple(merged), rows + broken, bool(broken) or given != meant)
+    return Taken(doors, tuple(merged), rows + broken, bool(broken) or given != meant, tuple(notices))
 
 
 def _look_up(store: DuckDB, doors: tuple[Door, ...], personal: Personal) -> tuple[str, ...]:

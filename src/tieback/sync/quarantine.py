@@ -118,7 +118,7 @@ def _retry_delivery(
             f"column_name, reason, raw, TIMESTAMP '{received_at}' FROM door_faults"
         )
         again = int(store.execute("SELECT count(DISTINCT row_number) FROM door_faults").fetchall()[0][0])
-    return rows, again, notices
+    return rows, again, (*notices, *taken.notices)
 
 
 def _of(delivery_id: str) -> tuple[str, list[Any]]:

@@ -1,0 +1,72 @@
+"""A fact that comes again and says something else: what becomes of it, and the sentence that tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tieback.schema import Table
+from tieback.store import DuckDB, Merged, merge, replaced_facts
+from tieback.sync.plan import Plan
+
+
+def taken(store: DuckDB, plan: Plan, facts: str, received_at: datetime) -> tuple[Merged, str]:
+    """Merge the SELECT `facts` into the table of `plan`; what came of it, and a notice of conflicts ("" when none).
+
+    A fact with a version is corrected by a later version. An exchange rate has none: there the later import counts.
+    Of facts that differ under one key and version, one stays by its content alone, and the notice says how to correct.
+    """
+    store.execute("DROP TABLE IF EXISTS merge_conflicts")
+    if plan.table.name != "fx_rates":
+        merged = merge(store, plan.table, facts, unversioned=plan.unversioned)
+        return merged, _conflicts(store, plan, merged.replaced)
+    corrected = _let_go(store, plan.table, facts, received_at)
+    later = f"SELECT 1 FROM fx_rates held WHERE {_same(plan.table)} AND held.received_at > TIMESTAMP '{received_at}'"
+    merged = merge(store, plan.table, f"SELECT * FROM ({facts}) given WHERE NOT EXISTS ({later})")
+    notice = _conflicts(store, plan, merged.replaced)
+    return Merged(merged.added - corrected, merged.known, merged.replaced + corrected), notice
+
+
+def _let_go(store: DuckDB, table: Table, facts: str, received_at: datetime) -> int:
+    """Take out what an earlier import said and `facts` says otherwise; returns how many that was."""
+    content = " AND ".join(f"held.{name} = given.{name}" for name in (*table.key, "rate"))
+    gone = store.execute(
+        f"DELETE FROM {table.name} held WHERE received_at < TIMESTAMP '{received_at}' "
+        f"AND EXISTS (SELECT 1 FROM ({facts}) given WHERE {_same(table)}) "
+        f"AND NOT EXISTS (SELECT 1 FROM ({facts}) given WHERE {content})",
+        building=table.name,
+    )
+    corrected = int(gone.fetchall()[0][0])
+    if corrected:  # a run looks at the number of facts, and at this one
+        name, total = f"replaced_{table.name}", replaced_facts(store).get(table.name, 0) + corrected
+        store.execute("DELETE FROM workspace WHERE name = ?", [name])
+        store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
+    return corrected
+
+
+def _same(table: Table) -> str:
+    return " AND ".join(f"held.{name} = given.{name}" for name in table.key)
+
+
+def _conflicts(store: DuckDB, plan: Plan, replaced: int) -> str:
+    """What `merge` found to differ under one key and version, in a sentence."""
+    if not store.has("merge_conflicts"):
+        return ""
+    count = int(store.execute("SELECT count(*) FROM merge_conflicts").fetchall()[0][0])
+    if not count:
+        return ""
+    table = plan.table
+    remedy = (
+        f"give the right ones a later {table.version} in a column of that name"
+        if table.version
+        else (
+            "import the right ones alone"
+            if table.name == "fx_rates"
+            else "give the right ones an event_id of their own"
+        )
+    )
+    key = ", ".join(table.key)
+    return (
+        f"{count:,} facts say something else than the {table.name} already held under the same {key}. Which of the two "
+        f"stays is settled by their content, not by order: {replaced:,} were replaced, {count - replaced:,} stayed. "
+        f"To have it your way, {remedy}, and import them."
+    )
