@@ -18,7 +18,7 @@ from tieback.errors import InputError
 from tieback.store import DuckDB
 from tieback.sync import delivery as delivery_module
 from tieback.sync import import_file, mapping_for, mapping_from, preview
-from tieback.sync.quarantine import retry
+from tieback.sync.quarantine import discard, retry
 from tieback.sync.vault import wipe
 
 
@@ -323,3 +323,28 @@ def test_a_file_without_header_shows_nobody_s_address(store: DuckDB, tmp_path: P
         taken(store, tmp_path, "contacts", "jane@acme.com,+1 415 555 0123,x\n")
     assert "jane" not in str(told.value)
     assert "0123" not in str(told.value)
+
+
+def test_a_retry_knows_the_columns_that_refused_lines_lack(store: DuckDB, tmp_path: Path) -> None:
+    """What JSON lines leave out is empty in a retry as it was in the import: no mistake, and no other meaning."""
+    mapping = '[columns]\ndeal_id = "id"\nowner = { from = "by", default = "nobody" }\n'
+    lines = '{"id": "1", "by": "Ann", "amount": 5, "changed_at": "2025-01-01"}\n{"id": "2", "amount": "5x"}\n'
+    taken(store, tmp_path, "deals", lines, mapping, name="in.jsonl")
+    better = mapping_from(mapping + 'amount = { from = "amount", values = { 5x = 5 } }\n', "deals")
+    done = retry(store, PERSONAL, lambda table: better)
+    assert (done.passed, done.refused) == (0, 1)
+    assert [(column, reason) for _, column, reason in refusals(store)] == [
+        ("changed_at", "it is empty, and every row of deals needs it")
+    ]
+    dated = mapping_from(better.text + 'changed_at = { from = "changed_at", default = "2025-01-03" }\n', "deals")
+    assert retry(store, PERSONAL, lambda table: dated).passed == 1
+    assert facts(store, "deals", "deal_id", "owner") == [("1", "Ann"), ("2", "nobody")]
+    assert not store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+
+
+def test_discarding_refused_lines_forgets_their_columns(store: DuckDB, tmp_path: Path) -> None:
+    """Only as long as a line waits are the columns of its file of use."""
+    taken(store, tmp_path, "deals", '{"deal_id": "1"}\n{"changed_at": "2025-01-01"}\n', name="in.jsonl")
+    assert store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+    discard(store)
+    assert not store.rows("FROM workspace WHERE starts_with(name, 'columns_')")

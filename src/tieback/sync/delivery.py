@@ -11,7 +11,7 @@ from tieback.store import DuckDB, Merged
 from tieback.sync import corrections, lookups
 from tieback.sync.door import Door, door
 from tieback.sync.encodings import NotUtf8Error
-from tieback.sync.faults import broken_rows, find_faults, forget_rejects
+from tieback.sync.faults import broken_rows, find_faults, forget_rejects, remember_columns
 from tieback.sync.mapping import Mapping
 from tieback.sync.plan import Plan, plans
 from tieback.sync.readers import Source, opened, sql_text
@@ -212,6 +212,7 @@ def _refuse(
     if not taken.is_short:
         return 0
     find_faults(store, source, made, taken.doors)
+    remember_columns(store, source, origin)
     # The same row refused for the same reason is held once, however often its file comes.
     same = " AND ".join(f"was.{name} = f.{name}" for name in ("table_name", "column_name", "reason", "raw"))
     store.execute(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tieback.store import DuckDB
 from tieback.sync.door import Door
 from tieback.sync.encodings import NotUtf8Error
@@ -15,8 +17,7 @@ _BROKEN = """CASE error_type
     WHEN 'MISSING COLUMNS' THEN 'it has fewer cells than the header, which has {columns}'
     WHEN 'TOO MANY COLUMNS' THEN 'it has more cells than the header, which has {columns}'
     ELSE lower(error_type) || ': ' || error_message END"""
-
-
+_COLUMNS = "columns_"  # names of values in the table `workspace`
 _BROKEN_LINE = "'the line holds a control character, or is longer than 32 MB'"
 
 
@@ -47,6 +48,25 @@ def find_faults(store: DuckDB, source: Source, made: tuple[Plan, ...], doors: tu
         f"INSERT INTO door_faults SELECT line, {sql_text(made[0].table.name)}, '', max({reason}), "
         "json_object('_line', any_value(csv_line))::VARCHAR FROM door_rejects GROUP BY line"
     )
+
+
+def remember_columns(store: DuckDB, source: Source, delivery_id: str) -> None:
+    """Keep the columns of JSON lines for a retry: a refused line may lack what others of its file have."""
+    if source.line:
+        names = [name for name in source.columns if "@" not in name]  # a name may be anything, also somebody's address
+        store.execute("INSERT INTO workspace VALUES (?, ?)", [_COLUMNS + delivery_id, json.dumps(names)])
+
+
+def remembered_columns(store: DuckDB, delivery_id: str) -> tuple[str, ...]:
+    """The columns kept of a delivery; none for other formats, whose rows have them all."""
+    found = store.rows("SELECT value FROM workspace WHERE name = ?", [_COLUMNS + delivery_id])
+    return tuple(json.loads(found[0]["value"])) if found else ()
+
+
+def forget_columns(store: DuckDB) -> None:
+    """Let go of the columns of deliveries of which nothing waits any more."""
+    waiting = f"SELECT '{_COLUMNS}' || delivery_id FROM quarantine"
+    store.execute(f"DELETE FROM workspace WHERE starts_with(name, '{_COLUMNS}') AND name NOT IN ({waiting})")
 
 
 def forget_rejects(store: DuckDB) -> None:

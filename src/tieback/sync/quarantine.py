@@ -9,7 +9,7 @@ from typing import Any
 from tieback.errors import TiebackError
 from tieback.store import DuckDB
 from tieback.sync.delivery import Personal, take_in
-from tieback.sync.faults import find_faults
+from tieback.sync.faults import find_faults, forget_columns, remembered_columns
 from tieback.sync.mapping import Mapping, mapping_from
 from tieback.sync.plan import plans
 from tieback.sync.readers import json_source, sql_text
@@ -53,7 +53,10 @@ def refused_rows(store: DuckDB, delivery_id: str = "") -> list[dict[str, Any]]:
 def discard(store: DuckDB, delivery_id: str = "") -> int:
     """Let refused rows go for good; returns how many entries that was."""
     where, values = _of(delivery_id)
-    return int(store.execute(f"DELETE FROM quarantine {where}", values).fetchall()[0][0])
+    with store.transaction():
+        gone = int(store.execute(f"DELETE FROM quarantine {where}", values).fetchall()[0][0])
+        forget_columns(store)
+    return gone
 
 
 def retry(
@@ -108,7 +111,8 @@ def _retry_delivery(
         if not rows:
             return 0, 0, ()
         numbered = "SELECT row_number, line FROM retry_rows"
-        source = json_source(store, str(delivery["file"]), 0, "SELECT line FROM retry_rows", numbered)
+        known = remembered_columns(store, origin)
+        source = json_source(store, str(delivery["file"]), 0, "SELECT line FROM retry_rows", numbered, known)
         made, notices = plans(mapping, source)
         taken = take_in(store, source, made, personal, origin, received_at)
         find_faults(store, source, made, taken.doors)
@@ -117,6 +121,7 @@ def _retry_delivery(
             f"INSERT INTO quarantine SELECT {sql_text(origin)}, {sql_text(source.file)}, row_number, table_name, "
             f"column_name, reason, raw, TIMESTAMP '{received_at}' FROM door_faults"
         )
+        forget_columns(store)
         again = int(store.execute("SELECT count(DISTINCT row_number) FROM door_faults").fetchall()[0][0])
     return rows, again, (*notices, *taken.notices)
 

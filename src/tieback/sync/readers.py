@@ -145,13 +145,18 @@ def _json_lines(store: DuckDB, readable: Path, path: Path, packed: str) -> Sourc
     return json_source(store, path.name, path.stat().st_size, f"SELECT line FROM {lines}")
 
 
-def json_source(store: DuckDB, file: str, size: int, lines: str, numbered: str = "") -> Source:
-    """JSON objects as a Source. `lines`: a SELECT of `line`; `numbered`: of `row_number, line`, if known."""
+def json_source(
+    store: DuckDB, file: str, size: int, lines: str, numbered: str = "", known: tuple[str, ...] = ()
+) -> Source:
+    """JSON objects as a Source. `lines`: a SELECT of `line`; `numbered`: of `row_number, line`, if known.
+
+    known: columns that there are though none of the lines may have them.
+    """
     keys = (
         "SELECT DISTINCT unnest(keys) FROM ("
         f"SELECT DISTINCT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys FROM ({lines})) ORDER BY 1"
     )
-    columns = tuple(str(row[0]) for row in store.execute(keys).fetchall())
+    columns = tuple(dict.fromkeys((*known, *(str(row[0]) for row in store.execute(keys).fetchall()))))
     paths = ", ".join(sql_text(json_path(name)) for name in columns) or "'$'"
     cells = "".join(f", cells[{index + 1}] AS c{index}" for index in range(len(columns)))
     flaw = "(CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END)"
