@@ -34,6 +34,15 @@ PLAIN = HEADER + ROW
         ("tabs.tsv", PLAIN.replace(",", "\t").encode()),
         ("semicolons.csv", PLAIN.replace(",", ";").encode()),
         ("no_last_newline.csv", PLAIN.strip().encode()),
+        ("mixed.csv", HEADER.replace("\n", "\r\n").encode() + ROW.encode()),
+        ("mixed_other_way.csv", HEADER.encode() + ROW.replace("\n", "\r\n").encode()),
+        ("mixed_latin.csv", HEADER.replace("\n", "\r\n").encode() + ROW.encode("latin-1")),
+        ("mixed_packed.csv", gzip.compress(HEADER.replace("\n", "\r\n").encode() + ROW.encode(), mtime=0)),
+        ("old_mac.csv", PLAIN.replace("\n", "\r").encode()),
+        ("old_mac_semicolons.csv", PLAIN.replace("\n", "\r").replace(",", ";").encode()),
+        ("blank_lines_first.csv", b"\xef\xbb\xbf\r\n \r\n" + PLAIN.replace("\n", "\r\n").encode()),
+        ("told_to_excel.csv", b"\xef\xbb\xbfsep=;\r\n" + PLAIN.replace("\n", "\r\n").replace(",", ";").encode()),
+        ("told_to_excel_in_utf16.csv", ('"sep=|"\n' + PLAIN.replace(",", "|")).encode("utf-16")),
     ],
 )
 def test_a_table_reads_the_same_however_it_is_written(store: DuckDB, tmp_path: Path, name: str, content: bytes) -> None:
@@ -70,6 +79,8 @@ def test_a_file_that_is_not_utf8_is_read_as_latin1_and_says_so(store: DuckDB, tm
         (b"PK\x03\x04rest", "Excel"),
         (b"\x00\x01\x02\x00\x05" * 50, "NUL"),
         (b'[{"order_id": 1}]', "JSON lines"),
+        (b'{\n  "order_id": 1\n}\n', "JSON objects over several lines"),
+        (b'{"order_id": 1,\r\n "kind": "order"}\r\n{"order_id": 2}', "JSON objects over several lines"),
         (b"<!DOCTYPE html><html>", "web page"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "damaged gzip"),
         (b"PAR1 and nothing else", "Parquet"),
@@ -100,3 +111,28 @@ def test_a_header_alone_is_a_table_without_rows(store: DuckDB, tmp_path: Path) -
     """It is taken in, with nothing in it."""
     delivery = taken(store, tmp_path, "orders", HEADER)
     assert (delivery.rows_read, delivery.facts_added, delivery.rows_refused) == (0, 0, 0)
+
+
+def test_mixed_ends_of_lines_are_read_wherever_they_begin(store: DuckDB, tmp_path: Path) -> None:
+    """Files put together from others read as one, also where an odd byte comes late; nothing is refused."""
+    rows = "".join(f"o{number:06},order,5,2025-01-01,2025-01-02\n" for number in range(40_000))
+    text = HEADER + rows + ROW.replace("\n", "\r\n") + "last,order,5,2025-01-01,2025-01-02\n"
+    delivery = taken(store, tmp_path, "orders", text.encode("latin-1"))
+    assert (delivery.rows_read, delivery.facts_added, delivery.rows_refused) == (40_002, 40_002, 0)
+    assert "Latin-1" in " ".join(delivery.notices)
+    assert "Zoë" in facts(store, "orders", "order_id")
+
+
+def test_mixed_json_lines_are_read(store: DuckDB, tmp_path: Path) -> None:
+    """JSON lines are no different."""
+    line = '{"order_id": "%s", "kind": "order", "amount": 5, "occurred_at": "2025-01-01", "changed_at": "2025-01-02"}'
+    taken(store, tmp_path, "orders", line % 1 + "\r\n" + line % 2 + "\n" + line % 3 + "\r\n", name="in.jsonl")
+    assert facts(store, "orders", "order_id") == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("before", ["", "\n\n", "sep=,\n", "\nsep=,\n"])
+def test_rows_are_counted_from_the_top_of_the_file(before: str, store: DuckDB, tmp_path: Path) -> None:
+    """Lines before the header count, as they do in a spreadsheet, for bad rows and broken ones."""
+    taken(store, tmp_path, "orders", before + PLAIN + "2,order,x,2025-01-01,2025-01-02\n3\n")
+    first = before.count("\n")
+    assert sorted(facts(store, "quarantine", "row_number")) == [first + 3, first + 4]

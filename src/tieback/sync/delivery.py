@@ -10,7 +10,7 @@ from typing import Any
 from tieback.store import DuckDB, Merged
 from tieback.sync import corrections, lookups
 from tieback.sync.door import Door, door
-from tieback.sync.encodings import NotUtf8Error
+from tieback.sync.encodings import Assumed, as_it_turns_out
 from tieback.sync.faults import broken_rows, find_faults, forget_rejects, remember_columns
 from tieback.sync.mapping import Mapping
 from tieback.sync.plan import Plan, plans
@@ -71,27 +71,34 @@ def import_file(
     received_at: when; files of one command share it, so that no split of a file into several matters.
     Raises InputError for a file that cannot be read at all, ConfigError for a mapping that does not fit.
     """
-    try:
-        return _imported(store, path, table, mapping, personal, received_at, format, mapping.written.encoding)
-    except NotUtf8Error:
-        return _imported(store, path, table, mapping, personal, received_at, format, "cp1252")
+
+    def read(assumed: Assumed) -> Delivery:
+        return _imported(store, path, table, mapping, personal, received_at, format, assumed)
+
+    return as_it_turns_out(read, mapping.written.encoding)
 
 
 def preview(
     store: DuckDB, path: Path, mapping: Mapping, personal: Personal, received_at: datetime, format: str = ""
 ) -> Preview:
     """What importing `path` would do; `store` may be an empty one in memory, and nothing is kept."""
-    try:
-        return _previewed(store, path, mapping, personal, received_at, format, mapping.written.encoding)
-    except NotUtf8Error:
-        return _previewed(store, path, mapping, personal, received_at, format, "cp1252")
+
+    def read(assumed: Assumed) -> Preview:
+        return _previewed(store, path, mapping, personal, received_at, format, assumed)
+
+    return as_it_turns_out(read, mapping.written.encoding)
 
 
 def _previewed(
-    store: DuckDB, path: Path, mapping: Mapping, personal: Personal, received_at: datetime, format: str, encoding: str
+    store: DuckDB,
+    path: Path,
+    mapping: Mapping,
+    personal: Personal,
+    received_at: datetime,
+    format: str,
+    assumed: Assumed,
 ) -> Preview:
-    written = mapping.written
-    with opened(store, path, format=format, delimiter=written.delimiter, encoding=encoding) as source:
+    with opened(store, path, assumed, format=format, delimiter=mapping.written.delimiter) as source:
         made, notices = plans(mapping, source)
         doors = tuple(door(plan, source, "preview", received_at) for plan in made)
         _look_up(store, doors, personal)
@@ -118,19 +125,18 @@ def _imported(
     personal: Personal,
     received_at: datetime,
     format: str,
-    encoding: str,
+    assumed: Assumed,
 ) -> Delivery:
-    written = mapping.written
     with (
-        opened(store, path, format=format, delimiter=written.delimiter, encoding=encoding) as source,
         store.unordered(),
         store.transaction(),
+        opened(store, path, assumed, format=format, delimiter=mapping.written.delimiter) as source,
     ):
         delivery_id = f"d{store.execute('SELECT count(*) + 1 FROM deliveries').fetchall()[0][0]}"
         made, notices = plans(mapping, source)
         taken = take_in(store, source, made, personal, delivery_id, received_at)
         refused = _refuse(store, source, made, taken, delivery_id, received_at)
-        if encoding == "cp1252" and not written.encoding:
+        if assumed.encoding == "cp1252" and not mapping.written.encoding:
             notices = (f"{path.name} is not UTF-8; it was read as Latin-1 (Windows-1252).", *notices)
         delivery = Delivery(
             delivery_id,
@@ -212,7 +218,6 @@ def _refuse(
     if not taken.is_short:
         return 0
     find_faults(store, source, made, taken.doors)
-    remember_columns(store, source, origin)
     # The same row refused for the same reason is held once, however often its file comes.
     same = " AND ".join(f"was.{name} = f.{name}" for name in ("table_name", "column_name", "reason", "raw"))
     store.execute(
@@ -220,4 +225,5 @@ def _refuse(
         f"column_name, reason, raw, TIMESTAMP '{received_at}' FROM door_faults f "
         f"WHERE NOT EXISTS (SELECT 1 FROM quarantine was WHERE {same})"
     )
+    remember_columns(store, source, origin)
     return int(store.execute("SELECT count(DISTINCT row_number) FROM door_faults").fetchall()[0][0])

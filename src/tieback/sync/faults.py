@@ -55,6 +55,7 @@ def remember_columns(store: DuckDB, source: Source, delivery_id: str) -> None:
     if source.line:
         names = [name for name in source.columns if "@" not in name]  # a name may be anything, also somebody's address
         store.execute("INSERT INTO workspace VALUES (?, ?)", [_COLUMNS + delivery_id, json.dumps(names)])
+        forget_columns(store)
 
 
 def remembered_columns(store: DuckDB, delivery_id: str) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -12,12 +14,16 @@ from pathlib import Path
 
 from tieback.errors import InputError
 from tieback.store import DuckDB
-from tieback.sync.encodings import Opening, as_utf8, opening, unpacked
+from tieback.store.duckdb import StatementError
+from tieback.sync.encodings import Assumed, MixedEndsError, Opening, as_utf8, opening, unpacked
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _DELIMITERS = ",;\t|"
 # Merely told to ignore errors, the reader drops good rows behind a broken one too.
 _REJECTS = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# Blank lines, and the line by which Excel is told the delimiter.
+_BEFORE_HEADER = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*(?:\"?sep=(?P<sign>.)\"?(?:\r\n|\r|\n))?", re.IGNORECASE)
 _LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
 
 
@@ -57,49 +63,73 @@ class Source:
 
 
 @contextmanager
-def opened(store: DuckDB, path: Path, *, format: str = "", delimiter: str = "", encoding: str = "") -> Iterator[Source]:
+def opened(store: DuckDB, path: Path, assumed: Assumed, *, format: str = "", delimiter: str = "") -> Iterator[Source]:
     """`path` as a Source, for as long as the block lasts.
 
-    format: one of FORMATS when the content does not show it; delimiter, encoding: likewise.
-    Raises InputError when the file is missing, a folder, unreadable, empty, binary or of an unknown kind.
+    format: one of FORMATS when the content does not show it; delimiter: likewise.
+    Raises InputError when the file is missing, a folder, unreadable, empty, binary or of an unknown kind, and
+    OtherwiseError when it turns out, also within the block, to be written otherwise than assumed.
     """
     start = opening(path)
     if start.is_parquet or format == "parquet":
         with unpacked(path) if start.is_gzip else nullcontext(path) as readable:
             yield _parquet(store, readable, path)
         return
-    with as_utf8(path, start, encoding) as plain:
+    with as_utf8(path, start, assumed) as plain, _reading():
         yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except StatementError as error:
+        if "CSV Parser state machine" in str(error):  # all that the engine says of mixed ends of lines
+            raise MixedEndsError from error
+        raise
 
 
 def _text(
     store: DuckDB, readable: Path, path: Path, start: Opening, sample: str, format: str, delimiter: str
 ) -> Source:
     packed = "gzip" if start.is_gzip and readable == path else "none"
-    first = sample.lstrip()
-    if not first:
+    if not sample.strip():
         raise InputError(f"{path.name} is empty. Export it again, with its header.")
-    kind = format or _sniffed_format(path, first)
+    kind = format or _sniffed_format(path, sample.lstrip())
     if kind == "jsonl":
+        _check_one_a_line(path, sample.lstrip())
         return _json_lines(store, readable, path, packed)
     return _csv(readable, path, packed, sample, delimiter or ("\t" if kind == "tsv" else ""))
 
 
 def _sniffed_format(path: Path, first: str) -> str:
-    if first.startswith("["):
-        raise InputError(
-            f"{path.name} holds one JSON array. Write it as JSON lines, one object a line "
-            f"(`jq -c '.[]' {path.name} > rows.jsonl`), and import that."
-        )
-    if first.startswith("{"):
+    if first.startswith(("[", "{")):
         return "jsonl"
     if first.lower().startswith(("<!doctype", "<html", "<?xml")):
         raise InputError(f"{path.name} is a web page or XML, not a table. Export it as CSV and import that.")
     return "csv"
 
 
+def _check_one_a_line(path: Path, first: str) -> None:
+    """Raises InputError for JSON that is not written as one object a line."""
+    try:
+        end = json.JSONDecoder().raw_decode(first)[1]
+    except ValueError:
+        end = 0
+    is_array = first.startswith("[")
+    if is_array or len(first[:end].splitlines()) > 1 or first.splitlines()[0].rstrip() == "{":
+        what, how = ("one JSON array", ".[]") if is_array else ("JSON objects over several lines", ".")
+        raise InputError(
+            f"{path.name} holds {what}. Write it as JSON lines, one object a line "
+            f"(`jq -c '{how}' {path.name} > rows.jsonl`), and import that."
+        )
+
+
 def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -> Source:
-    delimiter = delimiter or _sniffed_delimiter(sample)
+    before = _BEFORE_HEADER.match(sample)
+    assert before is not None  # it may be empty
+    skipped, sample = len(_LINE_END.findall(before[0])), sample[before.end() :]
+    delimiter = delimiter or before["sign"] or _sniffed_delimiter(sample)
     try:
         header = next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])
     except (csv.Error, TypeError) as error:
@@ -118,7 +148,8 @@ def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -
     types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
     options = (
         f"{sql_text(literal_path(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
-        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}"
+        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}, "
+        f"skip={skipped}"
     )
     return Source(
         file=path.name,
@@ -126,13 +157,13 @@ def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -
         columns=columns,
         scan=f"read_csv({options}, {_REJECTS})",
         numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {_REJECTS}))",
-        header_rows=1,
+        header_rows=skipped + 1,
     )
 
 
 def _sniffed_delimiter(sample: str) -> str:
     """The delimiter that the header uses most outside quotes; a comma when it uses none."""
-    bare = "".join(sample.partition("\n")[0].split('"')[::2])
+    bare = "".join(_LINE_END.split(sample, maxsplit=1)[0].split('"')[::2])
     return max(_DELIMITERS, key=lambda sign: (bare.count(sign), -_DELIMITERS.index(sign)))
 
 
