@@ -136,3 +136,32 @@ def test_rows_are_counted_from_the_top_of_the_file(before: str, store: DuckDB, t
     taken(store, tmp_path, "orders", before + PLAIN + "2,order,x,2025-01-01,2025-01-02\n3\n")
     first = before.count("\n")
     assert sorted(facts(store, "quarantine", "row_number")) == [first + 3, first + 4]
+
+
+@pytest.mark.parametrize("harm", ["cut in the middle", "cut before its check sum", "wrong check sum", "a byte changed"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_damaged_gzip_file_is_told_wherever_it_is_damaged(
+    harm: str, ending: str, store: DuckDB, tmp_path: Path
+) -> None:
+    """Damage beyond the sample, and damage that only the check sum shows, let nothing of the file in."""
+    names = HEADER.strip().split(",")
+    cells = [(str(number), "order", "5", "2025-01-01", f"2025-01-{number % 28 + 1}") for number in range(40_000)]
+    as_json = "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in cells)
+    text = as_json if ending == "jsonl" else HEADER + "".join(",".join(row) + "\n" for row in cells)
+    packed = bytearray(gzip.compress(text.encode(), mtime=0))
+    if harm == "a byte changed":
+        packed[-30_000] ^= 0xFF
+    elif harm == "wrong check sum":
+        packed[-8:-4] = b"\0\0\0\0"
+    else:
+        del packed[-30_000 if harm == "cut in the middle" else -8 :]
+    with pytest.raises(InputError, match="damaged gzip file: nothing of it was taken in"):
+        taken(store, tmp_path, "orders", bytes(packed), name="in.gz")
+    assert not facts(store, "orders")
+    assert not facts(store, "deliveries", "file")
+
+
+def test_a_gzip_file_of_several_parts_is_read_whole(store: DuckDB, tmp_path: Path) -> None:
+    """Packed files put one behind the other are one file."""
+    packed = gzip.compress(HEADER.encode(), mtime=0) + gzip.compress(ROW.encode(), mtime=0)
+    assert taken(store, tmp_path, "orders", packed, name="in.gz").facts_added == 1

@@ -7,8 +7,10 @@ import gzip
 import io
 import shutil
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ Result = TypeVar("Result")
 
 _SAMPLE = 1 << 20
 _CHUNK = 1 << 22
+_DAMAGES = (EOFError, gzip.BadGzipFile, zlib.error)
 _ODD_HEADS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -98,8 +101,8 @@ def opening(path: Path) -> Opening:
                 head = unpacked.read(_SAMPLE)
     except FileNotFoundError:
         raise InputError(f"There is no file {path}. Check its name and folder.") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+    except _DAMAGES:
+        raise damaged(path) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
     if not head:
@@ -118,9 +121,38 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with gzip.open(path) as file, copy.open("wb") as out:
                 shutil.copyfileobj(file, out)
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+        except _DAMAGES:
+            raise damaged(path) from None
         yield copy
+
+
+@contextmanager
+def checked(path: Path) -> Iterator[None]:
+    """Hold the gzip file `path` against its check sum while the block reads it, which the engine does not.
+
+    Raises InputError at the end of the block when it is damaged.
+    """
+    is_over = threading.Event()
+
+    def to_the_end() -> None:
+        with gzip.open(path) as file:
+            while not is_over.is_set() and file.read(_CHUNK):
+                pass
+
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(to_the_end)
+        try:
+            yield
+            reading.result()
+        except _DAMAGES:
+            raise damaged(path) from None
+        finally:
+            is_over.set()
+
+
+def damaged(path: Path) -> InputError:
+    """What to say of a gzip file that cannot be unpacked, or is not what was packed."""
+    return InputError(f"{path.name} is a damaged gzip file: nothing of it was taken in. Fetch or pack it again.")
 
 
 @contextmanager
@@ -183,8 +215,8 @@ def _transcode(path: Path, copy: Path, encoding: str, *, packed: bool, one_end: 
         if encoding == "utf-8":
             raise NotUtf8Error from None
         raise InputError(f"{path.name} is not {encoding} throughout ({error}). Save it as UTF-8.") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError(f"{path.name} is a damaged gzip file. Fetch or pack it again.") from None
+    except _DAMAGES:
+        raise damaged(path) from None
     except OSError as error:
         free = shutil.disk_usage(copy.parent).free
         raise WorkspaceError(

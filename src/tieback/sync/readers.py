@@ -8,14 +8,24 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tieback.errors import InputError
 from tieback.store import DuckDB
 from tieback.store.duckdb import StatementError
-from tieback.sync.encodings import Assumed, MixedEndsError, Opening, as_utf8, opening, unpacked
+from tieback.sync.encodings import (
+    Assumed,
+    MixedEndsError,
+    Opening,
+    Plain,
+    as_utf8,
+    checked,
+    damaged,
+    opening,
+    unpacked,
+)
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _DELIMITERS = ",;\t|"
@@ -75,18 +85,25 @@ def opened(store: DuckDB, path: Path, assumed: Assumed, *, format: str = "", del
         with unpacked(path) if start.is_gzip else nullcontext(path) as readable:
             yield _parquet(store, readable, path)
         return
-    with as_utf8(path, start, assumed) as plain, _reading():
+    with as_utf8(path, start, assumed) as plain, _reading(path), _checked(path, start, plain):
         yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except StatementError as error:
+        if re.search("gzip (stream|block|header|footer)", str(error), re.IGNORECASE):
+            raise damaged(path) from error
         if "CSV Parser state machine" in str(error):  # all that the engine says of mixed ends of lines
             raise MixedEndsError from error
         raise
+
+
+def _checked(path: Path, start: Opening, plain: Plain) -> AbstractContextManager[None]:
+    """Whoever made a copy of a gzip file has read it to its end already."""
+    return checked(path) if start.is_gzip and plain.path == path else nullcontext()
 
 
 def _text(
