@@ -68,6 +68,8 @@ def test_a_dry_run_shows_facts_and_problems_and_makes_no_warehouse(folder: Path)
         (("deals", "deals.csv", "none.csv"), 4, "There is no file"),
         (("deals", "deals.csv", "--map", "none.toml"), 4, "cannot be read"),
         (("deals", "deals.csv", "--map", "wrong.toml"), 3, "Did you mean 'columns'"),
+        (("deals", "deals.csv", "--dry-run", "--format", "parquet"), 2, "--format table or json"),
+        (("deals", "deals.csv", "--dry-run", "--format", "csv"), 2, "--format table or json"),
         (("orders", "deals.csv"), 4, "has no order_id, kind, occurred_at"),
     ],
 )

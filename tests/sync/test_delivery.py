@@ -160,6 +160,18 @@ def test_a_preview_changes_nothing_and_shows_every_kind_of_problem(store: DuckDB
     assert not facts(store, "deals")
 
 
+def test_a_preview_shows_each_fact_also_two_of_one_table(store: DuckDB, tmp_path: Path) -> None:
+    """What a row becomes twice is shown twice."""
+    (tmp_path / "in.csv").write_text("lead,first,won\n1,2025-01-01,2025-02-02\n")
+    both = "".join(
+        '[[facts]]\ntable = "deals"\n[facts.columns]\ndeal_id = "lead"\n'
+        f'stage = {{ const = "{at}" }}\nchanged_at = "{at}"\n'
+        for at in ("first", "won")
+    )
+    seen = preview(store, tmp_path / "in.csv", mapping_from(both, "deals"), PERSONAL, MOMENT)
+    assert [row["stage"] for row in seen.facts["deals"]] == ["first", "won"]
+
+
 def test_wiping_the_vault_leaves_no_raw_value_in_the_file(tmp_path: Path) -> None:
     """Neither the vault nor refused rows, nor the warehouse file's bytes, hold an address afterwards; facts stay."""
     path = tmp_path / "warehouse.duckdb"

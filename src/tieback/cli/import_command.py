@@ -49,10 +49,13 @@ def command(
     A row that cannot be taken in goes to quarantine, and the rest goes in.
     """
     from tieback.config import open_workspace
+    from tieback.errors import UsageError
     from tieback.sync import FACT_TABLES, Personal, mapping_for
     from tieback.sync.encodings import opening
 
     _check_table(table, tuple(FACT_TABLES))
+    if dry_run and form not in ("table", "json"):
+        raise UsageError(f"A dry run shows several tables, and {form} holds one. Choose --format table or json.")
     workspace = open_workspace(folder)
     mapping = mapping_for(table, map_file)
     for file in files:
@@ -135,19 +138,19 @@ def _preview(
         emit_json([asdict(each) for each in previews])
     else:
         for each in previews:
-            _show(each, form)
+            _show(each)
     say("Nothing was changed. Import for good: the same command without --dry-run")
 
 
-def _show(found: Preview, form: str) -> None:
+def _show(found: Preview) -> None:
     for notice in found.notices:
         say(f"Note: {notice}")
     for table, rows in found.facts.items():
         columns = [name for name in (rows[0] if rows else {}) if any(row[name] is not None for row in rows)]
         if rows:
-            emit(rows, form, columns=columns, title=f"{found.file}: first rows of {table}")
+            emit(rows, "table", columns=columns, title=f"{found.file}: first rows of {table}")
         else:
             say(f"{found.file}: no row of {table} can be taken in.")
     if found.problems:
-        emit(found.problems, form, title=f"{found.file}: problems")
+        emit(found.problems, "table", title=f"{found.file}: problems")
     say(f"{found.file}: {found.rows_read:,} rows read, {len(found.problems)} kinds of problem.")

@@ -105,10 +105,10 @@ def _previewed(
         rows, *_ = _counts(store, source, made)
         rows += broken_rows(store)
         find_faults(store, source, made, doors)
-        facts = {
-            plan.table.name: store.rows(f"SELECT * EXCLUDE (origin, received_at) FROM ({each.facts}) LIMIT {_SHOWN}")
-            for plan, each in zip(made, doors, strict=True)
-        }
+        facts: dict[str, list[dict[str, Any]]] = {}
+        for plan, each in zip(made, doors, strict=True):
+            first = store.rows(f"SELECT * EXCLUDE (origin, received_at) FROM ({each.facts}) LIMIT {_SHOWN}")
+            facts.setdefault(plan.table.name, []).extend(first)
         problems = store.rows(
             "SELECT table_name, column_name, any_value(reason ORDER BY row_number) AS reason, count(*) AS rows, "
             "min(row_number) AS first_row FROM door_faults GROUP BY table_name, column_name, "
