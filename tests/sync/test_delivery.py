@@ -58,6 +58,25 @@ def test_bad_rows_wait_with_their_number_and_reason_and_the_rest_goes_in(store: 
     assert reasons[7] == "it is empty, and every row of deals needs it"
 
 
+@pytest.mark.parametrize("marked", ["", '5" screen'])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_count_as_rows(marked: str, end: str, store: DuckDB, tmp_path: Path) -> None:
+    """As in a spreadsheet; blank lines within a cell do not, and a lone quotation mark does not disturb the count."""
+    cell = "" if marked else '"two\n\nlines"'
+    lines = ["deal_id,stage,amount,changed_at", "", "1,,5x,2025-01-01", "", f"2,{cell},5x,2025-01-01", "", "", "3"]
+    lines += [f"4,{marked},5,2025-01-01", "", "5,,5x,2025-01-01", "6", "", "7,,5,"]
+    taken(store, tmp_path, "deals", end.join(lines) + end)
+    assert [row for row, *_ in refusals(store)] == [3, 5, 8, 11, 12, 14]
+    assert json.loads(store.rows("SELECT raw FROM quarantine WHERE row_number = 8")[0]["raw"])["_line"].strip() == "3"
+
+
+def test_blank_lines_alone_move_the_count_too(store: DuckDB, tmp_path: Path) -> None:
+    """Also where no row is broken, and only below them."""
+    text = "deal_id,stage,amount,changed_at\n1,,5x,2025-01-01\n\n\n2,,5x,2025-01-01\n\n"
+    taken(store, tmp_path, "deals", text)
+    assert [row for row, *_ in refusals(store)] == [2, 5]
+
+
 def test_json_lines_that_are_no_objects_are_refused_by_line(store: DuckDB, tmp_path: Path) -> None:
     """Row numbers of JSON lines are line numbers."""
     lines = '{"deal_id": 1, "changed_at": "2025-01-01"}\n\nnot json\n[1]\n{"deal_id": 2}\n'

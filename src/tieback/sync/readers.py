@@ -44,6 +44,7 @@ class Source:
     scan: a FROM clause with those columns; numbered: the same with `row_number`, in file order, from 1. Broken rows are
     left out and go to the temporary table door_rejects, if the format knows of any.
     line: SQL of the row as it stood, for JSON lines; empty where the row is its cells.
+    lines: a FROM clause with each line of the file as `line`, NULL for a blank one, where the scan passes over those.
     header_rows: rows before the first one of data, as a spreadsheet counts.
     flaw, flaw_reason: SQL that is true for a row broken as a whole, and what to say of it.
     """
@@ -53,6 +54,7 @@ class Source:
     columns: tuple[str, ...]
     scan: str
     numbered: str
+    lines: str = ""
     header_rows: int = 0
     line: str = ""
     flaw: str = ""
@@ -163,15 +165,20 @@ def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -
         )
     columns = tuple(name or f"column {number}" for number, name in enumerate(columns, 1))
     types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
+    place = f"{sql_text(literal_path(readable))}, compression={sql_text(packed)}, auto_detect=false"
     options = (
-        f"{sql_text(literal_path(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
-        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}, "
-        f"skip={skipped}"
+        f"{place}, header=true, delim={sql_text(delimiter)}, quote='\"', "
+        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], skip={skipped}"
+    )
+    lines = (
+        f"read_csv({place}, header=false, delim=chr(1), quote='', escape='', columns={{'line': 'VARCHAR'}}, "
+        "store_rejects=true, rejects_table='door_odd_lines', rejects_scan='door_odd_scans')"
     )
     return Source(
         file=path.name,
         size=path.stat().st_size,
         columns=columns,
+        lines=lines if len(columns) > 1 else "",  # a blank line of one column is a row
         scan=f"read_csv({options}, {_REJECTS})",
         numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {_REJECTS}))",
         header_rows=skipped + 1,
