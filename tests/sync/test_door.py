@@ -278,6 +278,32 @@ def test_words_that_a_mapping_refuses_wait(store: DuckDB, tmp_path: Path) -> Non
     assert one_event(store, tmp_path, "name", mapping, name="b") == '"b" is not among the values of the mapping'
 
 
+@pytest.mark.parametrize("column", ["value", "occurred_at", "kind", "email", "phone", "properties", "currency"])
+def test_a_refused_word_is_told_as_such_whatever_its_column_holds(column: str, store: DuckDB, tmp_path: Path) -> None:
+    """Once, as it stood, and not as a number, time or address that cannot be read."""
+    mapping = f'[columns]\n{column} = {{ from = "given", values = {{ a = "A" }}, unmapped = "refuse" }}'
+    told = one_event(store, tmp_path, "event_id", mapping, given="b")
+    assert told == '"b" is not among the values of the mapping'
+    assert len(facts(store, "quarantine", "reason")) == 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        '{ const = "" }',
+        '{ from = "name", values = { n = "" } }',
+        '{ from = "none", default = " " }',
+        '{ from = "none", values = { n = "N" }, unmapped = "refuse", default = "" }',
+    ],
+)
+def test_an_empty_word_in_a_mapping_is_an_empty_cell(rule: str, store: DuckDB, tmp_path: Path) -> None:
+    """It is no text of no letters, and where a value is needed the row waits."""
+    assert one_event(store, tmp_path, "name", f"[columns]\nname = {rule}", name="n", none="") is None
+    kind = f"[columns]\nevent_id = {{ const = 2 }}\nkind = {rule}"
+    one_event(store, tmp_path, "event_id", kind, name="n", none="")
+    assert facts(store, "quarantine", "reason") == ["it is empty, and every row of events needs it"]
+
+
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
