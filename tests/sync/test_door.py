@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import string
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.sync.files import csv_text, facts, taken
@@ -15,6 +17,7 @@ from tieback.config import Settings
 from tieback.errors import ConfigError, InputError
 from tieback.schema.click_ids import CLICK_IDS
 from tieback.store import DuckDB
+from tieback.sync.cells import _DIRECTIVE
 
 
 def one_event(store: DuckDB, tmp_path: Path, column: str, mapping: str = "", **cells: str) -> object:
@@ -318,12 +321,37 @@ def test_an_empty_word_in_a_mapping_is_an_empty_cell(rule: str, store: DuckDB, t
         ('[columns]\noccurred_at = { from = "occurred_at", time_zone = "Mars/Base" }', "IANA"),
         ('[columns]\noccurred_at = { from = "occurred_at", format = "DD.MM" }', "no %"),
         ("[columns", "not valid TOML"),
+        ('[columns]\noccurred_at = { from = "occurred_at", format = "%Y-%Q" }', "'%Q' that means nothing"),
+        ('[columns]\noccurred_at = { from = "occurred_at", format = "%Y %" }', "means nothing"),
+        ('[file]\ndates = ["%Y", "%-Y"]', "'%-' that means nothing"),
+        ('[file]\nencoding = "utf-9"', "no encoding 'utf-9'"),
+        ('[file]\ndelimiter = ";;"', "delimiter ';;' must be one sign"),
+        ('[file]\ndelimiter = "\\n"', "must be one sign"),
+        ('[columns]\nvalue = { from = "kind", decimal = "abc" }', "decimal 'abc' must be one sign"),
+        ("facts = [1]", r"\[\[facts\]\] 1 must be a table"),
+        ('[[facts]]\ntable = ["events"]', "no table"),
+        ('keep_rest = "no"', "keep_rest must be true or false"),
+        ("when = 3", "column = "),
+        ("file = 3", "delimiter = "),
+        ("columns = 3", "must be a table"),
+        ("[columns]\nkind = 3", "from = "),
     ],
 )
 def test_a_wrong_mapping_is_told_by_key(store: DuckDB, tmp_path: Path, mapping: str, said: str) -> None:
     """Unknown keys and senseless rules are errors that name the nearest known one."""
     with pytest.raises(ConfigError, match=said):
         one_event(store, tmp_path, "kind", mapping)
+
+
+def test_just_the_directives_that_the_engine_reads_are_known() -> None:
+    """A time format is refused before anything is read, and never one that would have been understood."""
+    for directive in [f"%{dash}{sign}" for dash in ("", "-") for sign in string.ascii_letters + "%+"]:
+        try:
+            duckdb.execute("SELECT try_strptime('', ?)", [directive])
+            is_read = True
+        except duckdb.Error:
+            is_read = False
+        assert bool(_DIRECTIVE.fullmatch(directive)) == is_read, directive
 
 
 def test_a_mapping_that_names_a_missing_column_says_which_there_are(store: DuckDB, tmp_path: Path) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.sync.files import facts, taken
+from tests.sync.files import MOMENT, PERSONAL, facts, taken
 from tieback.errors import InputError
 from tieback.store import DuckDB
+from tieback.sync import import_file, mapping_for, mapping_from
+from tieback.sync.encodings import opening
 
 HEADER = "order_id,kind,amount,occurred_at,changed_at\n"
 ROW = "Zoë,order,5,2025-01-01,2025-01-02\n"
@@ -97,9 +100,51 @@ def test_what_is_no_table_is_told_in_one_sentence(store: DuckDB, tmp_path: Path,
     assert not facts(store, "deliveries", "file")
 
 
+@pytest.mark.parametrize("key", ["", "*", "a*b", "a.b", "a/b", "a~b", "a\\b", 'a"b', "$.x", "0", "é", "a\0b"])
+def test_a_json_key_may_be_anything(key: str, store: DuckDB, tmp_path: Path) -> None:
+    """It is no pattern and no path: what stands under it goes in, or into properties, as it stands."""
+    row = {"order_id": "1", "kind": "order", "amount": 5, "occurred_at": "2025-01-01", key: "seven", "near": "other"}
+    mapping = f"keep_rest = false\n[columns]\nuser_id = {json.dumps(key)}\n" if key else ""
+    taken(store, tmp_path, "orders", json.dumps(row) + "\n", mapping, name="in.jsonl")
+    assert facts(store, "orders", "user_id") == ["seven" if key else None]
+    event = {"event_id": "1", "kind": "page", "occurred_at": "2025-01-01", key: "seven"}
+    taken(store, tmp_path, "events", json.dumps(event) + "\n", name="in.jsonl")
+    assert json.loads(facts(store, "events", "properties")[0]) == {key: "seven"}
+
+
+def test_a_path_into_json_may_go_through_odd_keys(store: DuckDB, tmp_path: Path) -> None:
+    """Also within a column."""
+    row = {"event_id": "1", "kind": "page", "occurred_at": "2025-01-01", "in": {"*": {"a/b": "seven"}}}
+    taken(store, tmp_path, "events", json.dumps(row) + "\n", '[columns]\nname = "in.*.a/b"', name="in.jsonl")
+    assert facts(store, "events", "name") == ["seven"]
+
+
+def test_a_csv_read_as_parquet_is_told(store: DuckDB, tmp_path: Path) -> None:
+    """In one sentence, without the engine's own."""
+    (tmp_path / "in.csv").write_text(PLAIN)
+    with pytest.raises(InputError) as told:
+        import_file(store, tmp_path / "in.csv", "orders", mapping_from("", "orders"), PERSONAL, MOMENT, "parquet")
+    assert str(told.value) == "in.csv is not a Parquet file. Leave --read-as out: its content shows what it is."
+
+
+def test_what_is_no_file_is_told_by_its_kind(tmp_path: Path) -> None:
+    """A pipe is not waited for, and a name that is no text is no failure of the engine."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        opening(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is a folder, a pipe or a device"):
+        mapping_for("orders", tmp_path / "pipe")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in\xff.csv"))
+    try:
+        odd.write_text(PLAIN)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    with pytest.raises(InputError, match=r"The name of .*in\\udcff.csv is not UTF-8"):
+        opening(odd)
+
+
 def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
     """Each has its own sentence."""
-    from tieback.sync.encodings import opening
 
     with pytest.raises(InputError, match="is a folder"):
         opening(tmp_path)

@@ -13,6 +13,7 @@ from tieback.sync.readers import sql_text
 
 _TRUE = "('true', 't', 'yes', 'y', '1', 'ja', 'oui', 'si')"
 _FALSE = "('false', 'f', 'no', 'n', '0', 'nein', 'non')"
+_DIRECTIVE = re.compile(r"%(?:-[djmyHIMS]|[abcdfghjmnpuwxyzABGHIMSTUVWXYZ%])")  # those that the engine can read
 _LOWER = {
     ("events", "kind"),
     ("orders", "kind"),
@@ -155,6 +156,12 @@ def _formats(rule: Rule, written: Written) -> tuple[str, ...]:
         (written.dates,) if isinstance(written.dates, str) and written.dates else tuple(written.dates)
     )
     for each in given:
+        unknown = _DIRECTIVE.sub("", each)
+        if "%" in unknown:
+            raise ConfigError(
+                f"The time format {each!r} has a {unknown[unknown.index('%') :][:2]!r} that means nothing. "
+                "Write it as in %d.%m.%Y %H:%M; %% stands for a percent sign."
+            )
         if "%" not in each and each not in ("epoch_s", "epoch_ms"):
             raise ConfigError(
                 f"The time format {each!r} has no % in it. Write it as in %d.%m.%Y %H:%M, or epoch_s, epoch_ms."

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar
 
-from tieback.errors import InputError, WorkspaceError
+from tieback.errors import ConfigError, InputError, WorkspaceError
 
 Result = TypeVar("Result")
 
@@ -92,6 +92,15 @@ def opening(path: Path) -> Opening:
     """The first bytes of `path`. Raises InputError when it cannot be read as a table at all."""
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name the files in it, for instance {path}/*.csv.")
+    if path.exists() and not path.is_file():
+        raise InputError(
+            f"{path} is a pipe or a device, which can be read only once. Write it to a file and import that."
+        )
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
+        raise InputError(f"The name of {shown} is not UTF-8. Rename the file or its folder, and import it.") from None
     try:
         with path.open("rb") as file:
             head = file.read(_SAMPLE)
@@ -159,15 +168,17 @@ def damaged(path: Path) -> InputError:
 def as_utf8(path: Path, start: Opening, assumed: Assumed) -> Iterator[Plain]:
     """`path` as UTF-8 text: as it is where it can be, else through a copy that goes away after the block.
 
-    A copy of a file with mixed ends of lines has a line feed at each. Raises InputError for binary files and unknown
-    encodings.
+    A copy of a file with mixed ends of lines has a line feed at each. Raises InputError for binary files, and
+    ConfigError for an encoding that does not exist.
     """
     found = assumed.encoding or _encoding(path, start.sample)
     try:
         name = codecs.lookup(found).name
         "".encode(name)
     except (LookupError, UnicodeError):
-        raise InputError(f"{path.name}: there is no encoding {found!r}. Try utf-8, utf-16 or latin-1.") from None
+        raise ConfigError(
+            f"There is no encoding {found!r} to read {path.name} with. Try utf-8, utf-16 or latin-1."
+        ) from None
     is_utf8 = name in ("utf-8", "utf-8-sig", "ascii")
     if is_utf8 and not assumed.mixed_ends:
         yield Plain(path, start.sample.decode("utf-8-sig", "ignore"))

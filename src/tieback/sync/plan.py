@@ -108,7 +108,7 @@ class _Names:
             head = ".".join(parts[:length])
             if head in self._exact:
                 cell = self._cell(self._exact[head])
-                inner = "$" + "".join(json_path(part)[1:] for part in parts[length:])
+                inner = "".join(json_path(part) for part in parts[length:])
                 return f"(CASE WHEN json_valid({cell}) THEN json_extract_string({cell}, {sql_text(inner)}) END)"
         file, place = self.source.file, self.where or "the mapping"
         raise InputError(

@@ -85,6 +85,10 @@ def opened(store: DuckDB, path: Path, assumed: Assumed, *, format: str = "", del
     start = opening(path)
     if start.is_parquet or format == "parquet":
         with unpacked(path) if start.is_gzip else nullcontext(path) as readable:
+            if format == "parquet" and not start.is_parquet:
+                raise InputError(
+                    f"{path.name} is not a Parquet file. Leave --read-as out: its content shows what it is."
+                )
             yield _parquet(store, readable, path)
         return
     with as_utf8(path, start, assumed) as plain, _reading(path), _checked(path, start, plain):
@@ -260,8 +264,8 @@ def literal_path(path: Path) -> str:
 
 
 def json_path(name: str) -> str:
-    """The JSON path of a key, whatever signs it holds."""
-    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The way to a key in JSON, whatever signs it holds: a JSON pointer, which another can follow."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def sql_text(value: str) -> str:
