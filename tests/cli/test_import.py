@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
 from tieback.cli import group
-from tieback.errors import TiebackError
+from tieback.errors import ConfigError, TiebackError, WorkspaceError
 from tieback.store import DuckDB
 
 GOOD = "deal_id,stage,amount,changed_at\n1,won,5,2025-01-01\n"
@@ -95,3 +96,54 @@ def test_a_workspace_in_use_is_told(folder: Path) -> None:
         ended = subprocess.run(call, capture_output=True, text=True, check=False)
     assert ended.returncode == 5
     assert "in use by process" in ended.stderr
+
+
+FOREIGN = ["CREATE TABLE other(a INT)", "CREATE TABLE workspace(a INT)", "CREATE TABLE deals(a INT)"]
+FOREIGN += ["CREATE TABLE workspace(name VARCHAR, value VARCHAR)"]
+
+
+@pytest.mark.parametrize("sql", FOREIGN)
+@pytest.mark.parametrize("words", [("import", "deals", "deals.csv"), ("quarantine", "list")])
+def test_a_warehouse_of_others_is_told_and_left_as_it_is(
+    sql: str, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DuckDB file that is none of tieback's gets none of its tables."""
+    monkeypatch.chdir(folder)
+    with duckdb.connect("warehouse.duckdb") as door:
+        door.execute(sql)
+    error = called(folder, *words).exception
+    assert isinstance(error, WorkspaceError)
+    assert "none of tieback's" in str(error)
+    with duckdb.connect("warehouse.duckdb") as door:
+        assert len(door.execute("FROM duckdb_tables()").fetchall()) == 1
+
+
+@pytest.mark.parametrize("size", [0, 100, 5_000, 100_000, 300_000])
+@pytest.mark.parametrize("words", [("import", "deals", "deals.csv"), ("quarantine", "list")])
+def test_a_warehouse_cut_off_is_told(
+    size: int, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was cut, it is damaged and to be restored; it is not made anew."""
+    monkeypatch.chdir(folder)
+    called(folder, "import", "deals", "deals.csv")
+    whole = (folder / "warehouse.duckdb").read_bytes()
+    assert len(whole) > size
+    (folder / "warehouse.duckdb").write_bytes(whole[:size])
+    error = called(folder, *words).exception
+    assert isinstance(error, WorkspaceError)
+    assert "Restore it from a backup" in str(error)
+    assert (folder / "warehouse.duckdb").read_bytes() == whole[:size]
+
+
+def test_a_folder_for_a_warehouse_and_too_many_threads_are_told(folder: Path) -> None:
+    """Each in a sentence, at once."""
+    (folder / "warehouse.duckdb").mkdir()
+    error = called(folder, "import", "deals", str(folder / "deals.csv")).exception
+    assert isinstance(error, WorkspaceError)
+    assert "is no file" in str(error)
+    (folder / "warehouse.duckdb").rmdir()
+    (folder / "tieback.toml").write_text("[warehouse]\nthreads = 100000\n")
+    for dry in ((), ("--dry-run",)):
+        error = called(folder, "import", "deals", str(folder / "deals.csv"), *dry).exception
+        assert isinstance(error, ConfigError)
+        assert "threads = 100000" in str(error)
