@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tieback.cli import group
-from tieback.errors import ConfigError, TiebackError, WorkspaceError
+from tieback.errors import ConfigError, InputError, TiebackError, WorkspaceError
 from tieback.store import DuckDB
 
 GOOD = "deal_id,stage,amount,changed_at\n1,won,5,2025-01-01\n"
@@ -147,3 +148,47 @@ def test_a_folder_for_a_warehouse_and_too_many_threads_are_told(folder: Path) ->
         error = called(folder, "import", "deals", str(folder / "deals.csv"), *dry).exception
         assert isinstance(error, ConfigError)
         assert "threads = 100000" in str(error)
+
+
+def test_of_several_files_it_says_which_are_in_when_one_fails(folder: Path) -> None:
+    """Those before it are in, it and those behind it are not; the same command goes on from there."""
+    (folder / "bad.csv").write_text("order_id,kind\n")
+    (folder / "last.csv").write_text(GOOD.replace("1,won", "2,won"))
+    names = [str(folder / name) for name in ("deals.csv", "bad.csv", "last.csv")]
+    failed = called(folder, "import", "deals", *names)
+    assert isinstance(failed.exception, InputError)
+    assert "Already in: deals.csv. Not in: bad.csv, last.csv." in failed.stderr
+    (folder / "bad.csv").write_text(GOOD.replace("1,won", "3,won"))
+    assert called(folder, "import", "deals", *names).exit_code == 0
+    with DuckDB(folder / "warehouse.duckdb") as store:
+        assert store.rows("SELECT count(*) AS n FROM deals") == [{"n": 3}]
+
+
+TERMINATED = """
+import os, signal, sys, threading
+from tieback.cli import main
+from tieback.sync import delivery
+
+def busy(store, *rest):
+    assert os.listdir(os.environ["TMPDIR"])
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    store.execute("SELECT sum(hash(number)) FROM range(1_000_000_000_000) numbers(number)")
+
+delivery.take_in = busy
+delivery._look_up = busy
+main()
+"""
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_terminated_import_leaves_no_copy_behind(dry: tuple[str, ...], folder: Path) -> None:
+    """SIGTERM ends it as Ctrl-C does: code 130, nothing half done, and no personal data in the folder for copies."""
+    (folder / "deals.csv").write_bytes(GOOD.replace("won", "gewönne").encode("latin-1"))
+    (folder / "copies").mkdir()
+    call = [sys.executable, "-c", TERMINATED, "-w", str(folder), "import", "deals", str(folder / "deals.csv"), *dry]
+    ended = subprocess.run(
+        call, env=os.environ | {"TMPDIR": str(folder / "copies")}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.lstrip().startswith("Interrupted.")
+    assert list((folder / "copies").iterdir()) == []

@@ -393,6 +393,22 @@ def test_a_number_with_thousands_is_read_as_grouped_or_not_at_all(
     assert facts(store, "deals", "amount") == ([Decimal(meant)] if meant else [])
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1.5", "is not a whole number"),
+        ("1000000000000", "is too large"),
+        ("9" * 40, "is too large"),
+        ("many", "is not a number"),
+        ("999999999999", ""),
+    ],
+)
+def test_a_count_says_what_is_wrong_with_it(written: str, said: str, store: DuckDB, tmp_path: Path) -> None:
+    """A count that is too large is not told as a broken one."""
+    taken(store, tmp_path, "spend", f"spend_date,platform,cost,clicks\n2025-01-01,g,1,{written}\n")
+    assert facts(store, "quarantine", "reason") == ([f'"{written}" {said}'] if said else [])
+
+
 def test_decimal_and_thousands_need_signs_of_their_own(store: DuckDB, tmp_path: Path) -> None:
     """One sign for both is a mistake in the mapping."""
     with pytest.raises(ConfigError, match="both ','"):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +17,7 @@ from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
+    from tieback.store import DuckDB
     from tieback.sync import Delivery, Mapping, Personal, Preview
 
 
@@ -92,10 +97,15 @@ def _import(
 
     deliveries: list[Delivery] = []
     received_at = now()
-    with opened(workspace) as store:
-        for file in files:
-            with reading(store, file.name, file.stat().st_size):
-                delivery = import_file(store, file, table, mapping, personal, received_at, read_as)
+    with opened(workspace) as store, _terminable(store):
+        for number, file in enumerate(files):
+            try:
+                with reading(store, file.name, file.stat().st_size):
+                    delivery = import_file(store, file, table, mapping, personal, received_at, read_as)
+            except BaseException:
+                if len(files) > 1:
+                    _tell_rest(files, number)
+                raise
             deliveries.append(delivery)
             _tell(delivery)
     if form != "table":
@@ -103,6 +113,27 @@ def _import(
     if any(delivery.rows_refused for delivery in deliveries):
         say("See why rows were refused: tieback quarantine list")
     say("Next: tieback run")
+
+
+@contextmanager
+def _terminable(store: DuckDB) -> Iterator[None]:
+    """SIGTERM in the block ends the command as Ctrl-C does: copies of files go, and nothing is half done."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        store.door.interrupt()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell_rest(files: tuple[Path, ...], number: int) -> None:
+    """Say what of several files is in, when the one of that `number` is not."""
+    held, rest = (", ".join(file.name for file in some) for some in (files[:number], files[number:]))
+    say(f"Already in: {held or 'none'}. Not in: {rest}. The same command takes in the rest, and counts nothing twice.")
 
 
 def _tell(delivery: Delivery) -> None:
@@ -130,7 +161,7 @@ def _preview(
 
     limits = workspace.settings.warehouse
     previews: list[Preview] = []
-    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store:
+    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store, _terminable(store):
         for file in files:
             with reading(store, file.name, file.stat().st_size):
                 previews.append(preview(store, file, mapping, personal, now(), read_as))

@@ -99,15 +99,16 @@ def _number(column: Column, raw: str, rule: Rule, written: Written) -> Reading:
         bare = f"replace({bare}, {sql_text(decimal)}, '.')"
     exact = f"try_cast({bare} AS DECIMAL(18, 6))"
     large = f"CASE WHEN try_cast({bare} AS DOUBLE) IS NOT NULL AND NOT isnan(try_cast({bare} AS DOUBLE)) THEN"
+    other = "ELSE ' is not a number' END"
     if column.type == "float":
         is_rate = column.name == "rate"
         said = sql_text(" is not a number" + (" above 0" if is_rate else ""))
         doubt = "NOT BETWEEN 1e-12 AND 1e12" if is_rate else "NOT BETWEEN -1e300 AND 1e300"
         return Reading(f"try_cast({bare} AS DOUBLE)", quoted(raw) + said, doubt)
     if column.type == "int":
-        said = f"{large} ' is not a whole number' ELSE ' is not a number' END"
+        said = f"CASE WHEN {exact} IS NOT NULL THEN ' is not a whole number' ELSE {large} ' is too large' {other} END"
         return Reading(f"CASE WHEN {exact} = floor({exact}) THEN {exact}::BIGINT END", quoted(raw) + said)
-    return Reading(exact, quoted(raw) + f"{large} ' is too large' ELSE ' is not a number' END")
+    return Reading(exact, quoted(raw) + f"{large} ' is too large' {other}")
 
 
 def _instant(raw: str, rule: Rule, written: Written) -> Reading:
