@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.sync.files import MOMENT, PERSONAL, csv_text, facts, taken
-from tieback.errors import InputError
+from tieback.errors import ConfigError, InputError
 from tieback.store import DuckDB
 from tieback.sync import delivery as delivery_module
 from tieback.sync import import_file, mapping_for, mapping_from, preview
@@ -379,3 +379,17 @@ def test_discarding_refused_lines_forgets_their_columns(store: DuckDB, tmp_path:
     assert store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
     discard(store)
     assert not store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+
+
+def test_a_mapping_that_names_people_is_not_kept_as_it_is(store: DuckDB, tmp_path: Path) -> None:
+    """Addresses in it are blotted out; a retry then asks for it, and with it goes on."""
+    mapping = "[columns]\nowner = { from = 'owner', values = { 'jane@acme.com' = 'Jane' } }\n"
+    taken(
+        store, tmp_path, "deals", "deal_id,owner,changed_at\n1,jane@acme.com,2025-01-01\n2,jane@acme.com,x\n", mapping
+    )
+    assert facts(store, "deals", "owner") == ["Jane"]
+    assert "jane" not in str(store.rows("FROM deliveries"))
+    with pytest.raises(ConfigError, match=r"tieback quarantine retry --delivery d1 --map MAP\.toml"):
+        retry(store, PERSONAL)
+    dated = mapping + "changed_at = { from = 'changed_at', values = { x = '2025-01-02' } }\n"
+    assert retry(store, PERSONAL, lambda table: mapping_from(dated, table)).passed == 1

@@ -13,6 +13,8 @@ from tieback.sync.readers import sql_text
 
 _TRUE = "('true', 't', 'yes', 'y', '1', 'ja', 'oui', 'si')"
 _FALSE = "('false', 'f', 'no', 'n', '0', 'nein', 'non')"
+BLOT = "[e-mail]"  # what stands where an address stood
+_ADDRESS = r"[^\s\"/?&=:;,<>]+(@|%(25)*40)[^\s\"/?&=:;,<>@]+\.\p{L}{2,}"
 _DIRECTIVE = re.compile(r"%(?:-[djmyHIMS]|[abcdfghjmnpuwxyzABGHIMSTUVWXYZ%])")  # those that the engine can read
 _LOWER = {
     ("events", "kind"),
@@ -63,7 +65,23 @@ def reading(table: str, column: Column, rule: Rule, written: Written) -> Reading
 
 def quoted(raw: str) -> str:
     """SQL that begins a sentence with the cell in quotes; what may be an address is not repeated."""
-    return f"'\"' || CASE WHEN contains({raw}, '@') THEN '…' ELSE left({raw}, 60) END || '\"' || "
+    return f"'\"' || CASE WHEN {_may_hold_one(raw)} THEN '…' ELSE left({raw}, 60) END || '\"' || "
+
+
+def without_addresses(text: str) -> str:
+    """SQL of `text` with e-mail addresses in it blotted out, also ones coded for a URL, once or again and again."""
+    blotted = f"regexp_replace({text}, '{_ADDRESS}', '{BLOT}', 'gi')"
+    return f"CASE WHEN {_may_hold_one(text)} THEN {blotted} ELSE {text} END"
+
+
+def has_address(text: str) -> str:
+    """SQL that is true where there is an e-mail address in `text`."""
+    return f"CASE WHEN {_may_hold_one(text)} THEN regexp_matches({text}, '{_ADDRESS}', 'i') ELSE false END"
+
+
+def _may_hold_one(text: str) -> str:
+    """A cheap look comes first: the regular expression would cost more than reading the file."""
+    return f"contains({text}, '@') OR contains({text}, '%40') OR contains({text}, '2540')"
 
 
 def _text(table: str, name: str, raw: str) -> Reading:
@@ -71,13 +89,13 @@ def _text(table: str, name: str, raw: str) -> Reading:
         value = f"CASE WHEN regexp_full_match({raw}, '[A-Za-z]{{3}}') THEN upper({raw}) END"
         return Reading(value, quoted(raw) + sql_text(" is no currency code of three letters, such as EUR"))
     if name == "country":
-        return Reading(f"CASE WHEN length({raw}) = 2 THEN upper({raw}) ELSE {raw} END")
+        return Reading(f"CASE WHEN length({raw}) = 2 THEN upper({raw}) ELSE {without_addresses(raw)} END")
     if name in ("email_hash", "phone_hash"):
         value = f"CASE WHEN regexp_full_match(lower({raw}), '[0-9a-f]{{64}}') THEN lower({raw}) END"
         return Reading(value, sql_text(f"it is no SHA-256 hash; give the address or number itself, as {name[:-5]}"))
     if (table, name) in _LOWER or name in ("referrer_domain", "click_id_kind"):
-        return Reading(f"lower({raw})")
-    return Reading(raw)
+        return Reading(f"lower({without_addresses(raw)})")
+    return Reading(without_addresses(raw))
 
 
 def _number(column: Column, raw: str, rule: Rule, written: Written) -> Reading:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tieback.store import DuckDB, Merged
 from tieback.sync import corrections, lookups
+from tieback.sync.cells import without_addresses
 from tieback.sync.door import Door, door
 from tieback.sync.encodings import Assumed, as_it_turns_out
 from tieback.sync.faults import broken_rows, find_faults, forget_rejects, remember_columns
@@ -148,7 +149,9 @@ def _imported(
             refused,
             tuple(dict.fromkeys((*source.notices, *notices, *taken.notices))),
         )
-        row: list[Any] = [delivery_id, source.file, table, mapping.text or None, received_at]
+        # A mapping may name people; facts do not, and it stays as long as they do.
+        blotted = store.execute(f"SELECT {without_addresses('text')} FROM (SELECT ? AS text)", [mapping.text])
+        row: list[Any] = [delivery_id, source.file, table, blotted.fetchall()[0][0] or None, received_at]
         row += [delivery.rows_read, delivery.facts_added, delivery.facts_known, refused]
         store.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     return delivery

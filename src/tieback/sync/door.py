@@ -15,13 +15,9 @@ from tieback.sync.plan import Plan
 from tieback.sync.readers import Source, sql_text
 
 _LINK_KINDS = ("anonymous", "user", "email", "phone", "contact", "customer", "group", "account")
-_LOGINS = (
-    "user_id",
-    "customer_id",
-    "contact_id",
-    "anonymous_id",
-    "group_id",
-)  # often an e-mail address, which must not stay raw
+# Often an e-mail address, which must not stay raw; each is the same value in every table that it ties to others.
+_LOGINS = ("user_id", "customer_id", "contact_id", "anonymous_id", "group_id", "account_id")
+_IDS = ("event_id", "session_key", "deal_id", "order_id", "sale_id")
 _ONE_OF = {("orders", "kind"): ORDER_KINDS, ("links", "left_kind"): _LINK_KINDS, ("links", "right_kind"): _LINK_KINDS}
 
 # Never true. An expression that is not the same each time stays where it is written: the optimiser would otherwise put
@@ -151,6 +147,8 @@ class _Build:
         cleaned = {}
         for name, cell in self.plan.cells.items():
             text = cell.text
+            if name in ("url", "referrer"):  # an address coded twice; one coded once is cut out with the rest
+                text = f"CASE WHEN contains({text}, '2540') THEN {cells.without_addresses(text)} ELSE {text} END"
             if name in ("email", "phone"):
                 text = f"CASE WHEN NOT {is_nothing(name, text)} THEN {text} END"
             cleaned[name] = cells.Named(name, text)
@@ -205,7 +203,11 @@ class _Build:
                 self.typed["device"] = "k_agent.device"
         if self.plan.table.name == "accounts" and "domain" in self.plan.cells:
             self._look_up("domain", "r_domain", "k_domain")
-            self.typed["domain"] = "coalesce(k_domain.normal, lower(r_domain))"
+            self.typed["domain"] = f"coalesce(k_domain.normal, lower({cells.without_addresses('r_domain')}))"
+        for name in {*_IDS, *self.plan.table.key} & set(self.typed) - set(_LOGINS):
+            if self.plan.table.column(name).type == "string":  # blotted out, two keys might become one
+                named = f"CASE WHEN {cells.has_address(f'r_{name}')} THEN {hashed(f'lower(r_{name})')}"
+                self.typed[name] = f"{named} ELSE {self.typed[name]} END"
         for name in _LOGINS:
             if name in self.plan.cells:
                 address = _is_address(f"r_{name}")
@@ -246,7 +248,7 @@ class _Build:
             merged = f"json_merge_patch('{{}}', {f't_{name}::JSON' if given else 'r_rest'})"
         else:
             return "NULL::VARCHAR"
-        return f"nullif({web.without_addresses(f'{merged}::VARCHAR')}, '{{}}')"
+        return f"nullif({cells.without_addresses(f'{merged}::VARCHAR')}, '{{}}')"
 
 
 def _is_unmapped(name: str) -> str:
@@ -255,7 +257,8 @@ def _is_unmapped(name: str) -> str:
 
 
 def _is_address(text: str) -> str:
-    return f"contains({text}, '@') AND contains(split_part({text}, '@', 2), '.')"
+    """SQL that is true of an id that is an e-mail address, or holds one."""
+    return f"((contains({text}, '@') AND contains(split_part({text}, '@', 2), '.')) OR {cells.has_address(text)})"
 
 
 def _in_order(table: str) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tieback.errors import TiebackError
+from tieback.errors import ConfigError, TiebackError
 from tieback.store import DuckDB
+from tieback.sync.cells import BLOT
 from tieback.sync.delivery import Personal, take_in
 from tieback.sync.faults import find_faults, forget_columns, remembered_columns
 from tieback.sync.mapping import Mapping, mapping_from
@@ -76,10 +77,8 @@ def retry(
     passed = refused = 0
     notices: list[str] = []
     for each in deliveries:
-        mapping = (
-            replacement(each["table_name"]) if replacement else mapping_from(each["mapping"] or "", each["table_name"])
-        )
         try:
+            mapping = replacement(each["table_name"]) if replacement else _mapping_of(each)
             given, again, said = _retry_delivery(store, each, mapping, personal)
         except TiebackError as error:
             if len(deliveries) == 1:
@@ -94,6 +93,17 @@ def retry(
         values,
     ).fetchall()[0][0]
     return Retried(passed, refused, int(hopeless), tuple(dict.fromkeys(notices)))
+
+
+def _mapping_of(delivery: dict[str, Any]) -> Mapping:
+    """The mapping that a delivery came with. Raises ConfigError when it named people, whose addresses are not kept."""
+    text = str(delivery["mapping"] or "")
+    if BLOT in text:
+        raise ConfigError(
+            f"The mapping of {delivery['delivery_id']} ({delivery['file']}) named e-mail addresses, which are not "
+            f"kept. Give it again: tieback quarantine retry --delivery {delivery['delivery_id']} --map MAP.toml"
+        )
+    return mapping_from(text, delivery["table_name"])
 
 
 def _retry_delivery(
