@@ -55,18 +55,13 @@ def _conflicts(store: DuckDB, plan: Plan, replaced: int) -> str:
     if not count:
         return ""
     table = plan.table
-    remedy = (
-        f"give the right ones a later {table.version} in a column of that name"
-        if table.version
-        else (
-            "import the right ones alone"
-            if table.name == "fx_rates"
-            else "give the right ones an event_id of their own"
-        )
-    )
+    remedy = {
+        "fx_rates": "import the right ones again, in a command of their own",
+        "events": "give the right ones an event_id of their own and import them",
+    }.get(table.name, f"import the right ones with a later {table.version}")
     key = ", ".join(table.key)
     return (
         f"{count:,} facts say something else than the {table.name} already held under the same {key}. Which of the two "
         f"stays is settled by their content, not by order: {replaced:,} were replaced, {count - replaced:,} stayed. "
-        f"To have it your way, {remedy}, and import them."
+        f"To have it your way, {remedy}."
     )
