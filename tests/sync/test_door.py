@@ -443,6 +443,7 @@ def test_a_number_with_thousands_is_read_as_grouped_or_not_at_all(
         ("1000000000000", "is too large"),
         ("9" * 40, "is too large"),
         ("many", "is not a number"),
+        ("2540x00", "is not a number"),
         ("999999999999", ""),
     ],
 )

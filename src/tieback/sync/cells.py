@@ -81,7 +81,7 @@ def has_address(text: str) -> str:
 
 def _may_hold_one(text: str) -> str:
     """A cheap look comes first: the regular expression would cost more than reading the file."""
-    return f"contains({text}, '@') OR contains({text}, '%40') OR contains({text}, '2540')"
+    return f"contains({text}, '@') OR contains({text}, '%40') OR contains({text}, '%25')"
 
 
 def _text(table: str, name: str, raw: str) -> Reading:
