@@ -79,7 +79,7 @@ def test_blank_lines_alone_move_the_count_too(store: DuckDB, tmp_path: Path) -> 
 
 def test_json_lines_that_are_no_objects_are_refused_by_line(store: DuckDB, tmp_path: Path) -> None:
     """Row numbers of JSON lines are line numbers."""
-    lines = '{"deal_id": 1, "changed_at": "2025-01-01"}\n\nnot json\n[1]\n{"deal_id": 2}\n'
+    lines = '{"deal_id": 1, "changed_at": "2025-01-01", "more": 1}\n \t\nnot json\n[1]\n{"deal_id": 2}\n'
     delivery = taken(store, tmp_path, "deals", lines)
     assert [(row, column) for row, column, _ in refusals(store)] == [(3, ""), (4, ""), (5, "changed_at")]
     assert (delivery.rows_read, delivery.facts_added) == (4, 1)

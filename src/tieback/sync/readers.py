@@ -63,7 +63,9 @@ class Source:
 
     def json_cell(self, index: int) -> str:
         """SQL of a cell as JSON: nested values of JSON lines stay nested."""
-        return f"json_extract({self.line}, {sql_text(json_path(self.columns[index]))})" if self.line else f"c{index}"
+        if not self.line:
+            return f"c{index}"
+        return f"CASE WHEN is_json THEN json_extract({self.line}, {sql_text(json_path(self.columns[index]))}) END"
 
     @property
     def row_json(self) -> str:
@@ -218,17 +220,18 @@ def json_source(
     columns = tuple(dict.fromkeys((*known, *(str(row[0]) for row in store.execute(keys).fetchall()))))
     paths = ", ".join(sql_text(json_path(name)) for name in columns) or "'$'"
     cells = "".join(f", cells[{index + 1}] AS c{index}" for index in range(len(columns)))
-    flaw = "(CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END)"
+    flaw = "(CASE WHEN is_json THEN json_type(line) <> 'OBJECT' ELSE true END)"
     read = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cells"
     numbered = numbered or f"SELECT row_number() OVER () AS row_number, line FROM ({lines})"
-    scan = f"(SELECT line{cells} FROM (SELECT line, {read} FROM ({lines}) WHERE line IS NOT NULL))"
+    chosen = f"line, cells IS NOT NULL AS is_json{cells}"
+    there_is = "WHERE starts_with(line, '{') OR trim(line, E' \\t\\r') <> ''"
+    scan = f"(SELECT {chosen} FROM (SELECT line, {read} FROM ({lines}) {there_is}))"
     return Source(
         file=file,
         size=size,
         columns=columns,
         scan=scan,
-        numbered=f"(SELECT row_number, line{cells} FROM "
-        f"(SELECT row_number, line, {read} FROM ({numbered}) WHERE line IS NOT NULL))",
+        numbered=f"(SELECT row_number, {chosen} FROM (SELECT row_number, line, {read} FROM ({numbered}) {there_is}))",
         line="line",
         flaw=flaw,
         flaw_reason="it is not a JSON object",
