@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import string
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from tests.sync.files import csv_text, facts, taken
 from tieback.attribution.rulebook import rulebook
 from tieback.config import Settings
 from tieback.errors import ConfigError, InputError
-from tieback.schema import FACTS, Table
 from tieback.schema.click_ids import CLICK_IDS
 from tieback.store import DuckDB
-from tieback.sync.cells import _DIRECTIVE
 
 
 def one_event(store: DuckDB, tmp_path: Path, column: str, mapping: str = "", **cells: str) -> object:
@@ -215,47 +210,6 @@ def test_personal_data_that_no_column_asks_for_is_left_out(store: DuckDB, tmp_pa
     assert facts(store, "events", "user_id") == facts(store, "events", "email_hash")
 
 
-RAW = ("jane@acme.example", "Boss <jane@acme.example>", "jane%40acme.example", "jane%2540acme.example")
-RAW += ("jane%25252540acme.example", "ask jane@acme.example, please", "jane@acme.рф", "mailto:jane@acme.example")
-MADE = ("email_hash", "phone_hash", "referrer_domain", "email_domain", "currency", "base_currency")
-
-
-@pytest.mark.parametrize("raw", RAW)
-@pytest.mark.parametrize("table", [table for table in FACTS if table.name != "links"], ids=lambda table: table.name)
-def test_no_text_of_any_fact_holds_an_address(table: Table, raw: str, store: DuckDB, tmp_path: Path) -> None:
-    """Whatever column of text it stands in: names, owners, reasons, tags, pages, keys and ids."""
-    plain = {"kind": "order", "currency": "EUR", "base_currency": "USD"}
-    values = {"decimal": "1", "int": "1", "float": "1", "boolean": "true", "json": json.dumps({"by": raw})}
-    values |= {"date": "2025-01-01", "timestamp": "2025-01-01", "string": raw}
-    row = {c.name: values[c.type] for c in table.columns if c.name not in (*MADE, "origin", "received_at")}
-    row |= {name: word for name, word in plain.items() if name in row or name in table.names}
-    row |= {"more": f"by {raw}"}
-    if table.name == "events":
-        page = f"https://x.example/?by={raw.replace('рф', 'example')}"
-        row |= {"url": page, "referrer": page, "kind": raw}
-    delivery = taken(store, tmp_path, table.name, csv_text([row]))
-    assert delivery.facts_added == 1, facts(store, "quarantine", "reason")
-    assert "jane" not in str(facts(store, table.name)).lower()
-
-
-def test_addresses_for_ids_stay_apart_and_tie_as_before(store: DuckDB, tmp_path: Path) -> None:
-    """Blotted out, two of them would become one; hashed, each is the same in every table, whatever its letter case."""
-    taken(store, tmp_path, "accounts", "account_id,domain,changed_at\na@x.com,Jane@Mail.Acme.co.uk,2025-01-01\n")
-    taken(store, tmp_path, "deals", "deal_id,account_id,changed_at\na@d.com,A@x.com,2025-01-01\nb@d.com,,2025-01-01\n")
-    tie = "left_kind,left_value,right_kind,right_value,observed_at\naccount,a@x.com,user,u,2025-01-01\n"
-    taken(store, tmp_path, "links", tie)
-    assert facts(store, "accounts", "account_id") == facts(store, "deals", "account_id")[:1]
-    assert facts(store, "links", "left_value") == facts(store, "accounts", "account_id")
-    assert facts(store, "accounts", "domain") == ["acme.co.uk"]
-    assert len(set(facts(store, "deals", "deal_id"))) == 2
-    spend = (
-        "spend_date,platform,ad_account,keyword,cost\n2025-01-01,g,a@x.com,shoes @ 5.99,1\n2025-01-01,g,b@x.com,,2\n"
-    )
-    taken(store, tmp_path, "spend", spend)
-    assert facts(store, "spend", "cost::INT") == [1, 2]
-    assert facts(store, "spend", "keyword") == ["shoes @ 5.99", None]
-
-
 def test_reasons_do_not_repeat_addresses(store: DuckDB, tmp_path: Path) -> None:
     """Messages hold no raw personal data, even when it stands in the wrong column."""
     row = {"contact_id": "1", "email": "jane at acme", "phone": "call me", "changed_at": "jane@acme.example"}
@@ -324,32 +278,6 @@ def test_words_that_a_mapping_refuses_wait(store: DuckDB, tmp_path: Path) -> Non
     assert one_event(store, tmp_path, "name", mapping, name="b") == '"b" is not among the values of the mapping'
 
 
-@pytest.mark.parametrize("column", ["value", "occurred_at", "kind", "email", "phone", "properties", "currency"])
-def test_a_refused_word_is_told_as_such_whatever_its_column_holds(column: str, store: DuckDB, tmp_path: Path) -> None:
-    """Once, as it stood, and not as a number, time or address that cannot be read."""
-    mapping = f'[columns]\n{column} = {{ from = "given", values = {{ a = "A" }}, unmapped = "refuse" }}'
-    told = one_event(store, tmp_path, "event_id", mapping, given="b")
-    assert told == '"b" is not among the values of the mapping'
-    assert len(facts(store, "quarantine", "reason")) == 1
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        '{ const = "" }',
-        '{ from = "name", values = { n = "" } }',
-        '{ from = "none", default = " " }',
-        '{ from = "none", values = { n = "N" }, unmapped = "refuse", default = "" }',
-    ],
-)
-def test_an_empty_word_in_a_mapping_is_an_empty_cell(rule: str, store: DuckDB, tmp_path: Path) -> None:
-    """It is no text of no letters, and where a value is needed the row waits."""
-    assert one_event(store, tmp_path, "name", f"[columns]\nname = {rule}", name="n", none="") is None
-    kind = f"[columns]\nevent_id = {{ const = 2 }}\nkind = {rule}"
-    one_event(store, tmp_path, "event_id", kind, name="n", none="")
-    assert facts(store, "quarantine", "reason") == ["it is empty, and every row of events needs it"]
-
-
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
@@ -384,17 +312,6 @@ def test_a_wrong_mapping_is_told_by_key(store: DuckDB, tmp_path: Path, mapping: 
     """Unknown keys and senseless rules are errors that name the nearest known one."""
     with pytest.raises(ConfigError, match=said):
         one_event(store, tmp_path, "kind", mapping)
-
-
-def test_just_the_directives_that_the_engine_reads_are_known() -> None:
-    """A time format is refused before anything is read, and never one that would have been understood."""
-    for directive in [f"%{dash}{sign}" for dash in ("", "-") for sign in string.ascii_letters + "%+"]:
-        try:
-            duckdb.execute("SELECT try_strptime('', ?)", [directive])
-            is_read = True
-        except duckdb.Error:
-            is_read = False
-        assert bool(_DIRECTIVE.fullmatch(directive)) == is_read, directive
 
 
 def test_a_mapping_that_names_a_missing_column_says_which_there_are(store: DuckDB, tmp_path: Path) -> None:
@@ -434,23 +351,6 @@ def test_a_number_with_thousands_is_read_as_grouped_or_not_at_all(
     mapping = '[file]\ndecimal = ","\nthousands = "."\ndelimiter = ";"\n'
     taken(store, tmp_path, "deals", f"deal_id;amount;changed_at\n1;{written};2025-01-01\n", mapping)
     assert facts(store, "deals", "amount") == ([Decimal(meant)] if meant else [])
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ("1.5", "is not a whole number"),
-        ("1000000000000", "is too large"),
-        ("9" * 40, "is too large"),
-        ("many", "is not a number"),
-        ("2540x00", "is not a number"),
-        ("999999999999", ""),
-    ],
-)
-def test_a_count_says_what_is_wrong_with_it(written: str, said: str, store: DuckDB, tmp_path: Path) -> None:
-    """A count that is too large is not told as a broken one."""
-    taken(store, tmp_path, "spend", f"spend_date,platform,cost,clicks\n2025-01-01,g,1,{written}\n")
-    assert facts(store, "quarantine", "reason") == ([f'"{written}" {said}'] if said else [])
 
 
 def test_decimal_and_thousands_need_signs_of_their_own(store: DuckDB, tmp_path: Path) -> None:
