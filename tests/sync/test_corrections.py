@@ -73,3 +73,27 @@ def test_events_that_differ_under_one_id_are_told(store: DuckDB, tmp_path: Path)
     for page in ("a", "b"):
         came = taken(store, tmp_path, "events", f"event_id,occurred_at,kind,url\n1,2025-01-01,page,/{page}\n")
     assert "an event_id of their own" in came.notices[0]
+
+
+def test_an_old_value_that_stays_old_is_told(store: DuckDB, tmp_path: Path) -> None:
+    """Where a file has no version, going back to an earlier value takes one: the note says so, and it works."""
+    header, row = "spend_date,platform,campaign,cost", "2025-01-01,meta_ads,,{}"
+    for day, cost in enumerate((5, 7)):
+        assert not taken(store, tmp_path, "spend", f"{header}\n{row}\n".format(cost), at=LATER + timedelta(day)).notices
+    again = taken(store, tmp_path, "spend", f"{header}\n{row}\n".format(5), at=LATER + timedelta(3))
+    assert again.facts_known == 1
+    assert again.notices[0].startswith("in.csv: 1 of its facts do not count")
+    assert "give each a synced_at" in again.notices[0]
+    assert not taken(store, tmp_path, "spend", f"{header}\n{row}\n".format(7), at=LATER + timedelta(4)).notices
+    dated = f"{header},synced_at\n{row},2026-04-01\n".format(5)
+    assert not taken(store, tmp_path, "spend", dated, at=LATER + timedelta(5)).notices
+    newest = store.execute("SELECT cost::INT FROM spend ORDER BY synced_at DESC LIMIT 1").fetchall()
+    assert newest == [(5,)]
+
+
+def test_a_file_that_contradicts_itself_without_version_is_told(store: DuckDB, tmp_path: Path) -> None:
+    """Also on its first import, and each time the same."""
+    text = "deal_id,amount\n1,5\n1,6\n2,7\n2,7\n"
+    for day in range(2):
+        notices = taken(store, tmp_path, "deals", text, at=MOMENT + timedelta(day)).notices
+        assert [note.split(":")[1] for note in notices] == [" 1 of its facts do not count"]

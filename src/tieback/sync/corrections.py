@@ -18,12 +18,33 @@ def taken(store: DuckDB, plan: Plan, facts: str, received_at: datetime) -> tuple
     store.execute("DROP TABLE IF EXISTS merge_conflicts")
     if plan.table.name != "fx_rates":
         merged = merge(store, plan.table, facts, unversioned=plan.unversioned)
-        return merged, _conflicts(store, plan, merged.replaced)
+        outdone = _outdone(store, plan.table, facts) if plan.unversioned and merged.known else ""
+        return merged, outdone or _conflicts(store, plan, merged.replaced)
     corrected = _let_go(store, plan.table, facts, received_at)
     later = f"SELECT 1 FROM fx_rates held WHERE {_same(plan.table)} AND held.received_at > TIMESTAMP '{received_at}'"
     merged = merge(store, plan.table, f"SELECT * FROM ({facts}) given WHERE NOT EXISTS ({later})")
     notice = _conflicts(store, plan, merged.replaced)
     return Merged(merged.added - corrected, merged.known, merged.replaced + corrected), notice
+
+
+def _outdone(store: DuckDB, table: Table, facts: str) -> str:
+    """What of `facts`, which carry no version, is held and does not count, in a sentence."""
+    told = ", ".join(name for name in table.names if name not in ("origin", "received_at", table.version))
+    subject = " AND ".join(f"newest.{name} IS NOT DISTINCT FROM given.{name}" for name in table.subject)
+    newest = (
+        f"SELECT {', '.join(table.subject)}, arg_max(hash({told}), {table.version}) AS says "
+        f"FROM {table.name} GROUP BY {', '.join(table.subject)}"
+    )
+    given = f"SELECT DISTINCT {', '.join(table.subject)}, hash({told}) AS says FROM ({facts})"
+    sql = f"SELECT count(*) FROM ({given}) given JOIN ({newest}) newest ON {subject} WHERE newest.says <> given.says"
+    count = int(store.execute(sql, building=table.name).fetchall()[0][0])
+    if not count:
+        return ""
+    return (
+        f"{count:,} of its facts do not count: others for the same {', '.join(table.subject)} say otherwise, in a "
+        f"later import or beside them in the file. To have it your way, give each a {table.version} in a column of "
+        "that name."
+    )
 
 
 def _let_go(store: DuckDB, table: Table, facts: str, received_at: datetime) -> int:
