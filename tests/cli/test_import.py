@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
 from tieback.cli import group
-from tieback.errors import TiebackError
+from tieback.errors import ConfigError, InputError, TiebackError, WorkspaceError
 from tieback.store import DuckDB
 
 GOOD = "deal_id,stage,amount,changed_at\n1,won,5,2025-01-01\n"
@@ -68,6 +70,8 @@ def test_a_dry_run_shows_facts_and_problems_and_makes_no_warehouse(folder: Path)
         (("deals", "deals.csv", "none.csv"), 4, "There is no file"),
         (("deals", "deals.csv", "--map", "none.toml"), 4, "cannot be read"),
         (("deals", "deals.csv", "--map", "wrong.toml"), 3, "Did you mean 'columns'"),
+        (("deals", "deals.csv", "--dry-run", "--format", "parquet"), 2, "--format table or json"),
+        (("deals", "deals.csv", "--dry-run", "--format", "csv"), 2, "--format table or json"),
         (("orders", "deals.csv"), 4, "has no order_id, kind, occurred_at"),
     ],
 )
@@ -93,3 +97,98 @@ def test_a_workspace_in_use_is_told(folder: Path) -> None:
         ended = subprocess.run(call, capture_output=True, text=True, check=False)
     assert ended.returncode == 5
     assert "in use by process" in ended.stderr
+
+
+FOREIGN = ["CREATE TABLE other(a INT)", "CREATE TABLE workspace(a INT)", "CREATE TABLE deals(a INT)"]
+FOREIGN += ["CREATE TABLE workspace(name VARCHAR, value VARCHAR)"]
+
+
+@pytest.mark.parametrize("sql", FOREIGN)
+@pytest.mark.parametrize("words", [("import", "deals", "deals.csv"), ("quarantine", "list")])
+def test_a_warehouse_of_others_is_told_and_left_as_it_is(
+    sql: str, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DuckDB file that is none of tieback's gets none of its tables."""
+    monkeypatch.chdir(folder)
+    with duckdb.connect("warehouse.duckdb") as door:
+        door.execute(sql)
+    error = called(folder, *words).exception
+    assert isinstance(error, WorkspaceError)
+    assert "none of tieback's" in str(error)
+    with duckdb.connect("warehouse.duckdb") as door:
+        assert len(door.execute("FROM duckdb_tables()").fetchall()) == 1
+
+
+@pytest.mark.parametrize("size", [0, 100, 5_000, 100_000, 300_000])
+@pytest.mark.parametrize("words", [("import", "deals", "deals.csv"), ("quarantine", "list")])
+def test_a_warehouse_cut_off_is_told(
+    size: int, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was cut, it is damaged and to be restored; it is not made anew."""
+    monkeypatch.chdir(folder)
+    called(folder, "import", "deals", "deals.csv")
+    whole = (folder / "warehouse.duckdb").read_bytes()
+    assert len(whole) > size
+    (folder / "warehouse.duckdb").write_bytes(whole[:size])
+    error = called(folder, *words).exception
+    assert isinstance(error, WorkspaceError)
+    assert "Restore it from a backup" in str(error)
+    assert (folder / "warehouse.duckdb").read_bytes() == whole[:size]
+
+
+def test_a_folder_for_a_warehouse_and_too_many_threads_are_told(folder: Path) -> None:
+    """Each in a sentence, at once."""
+    (folder / "warehouse.duckdb").mkdir()
+    error = called(folder, "import", "deals", str(folder / "deals.csv")).exception
+    assert isinstance(error, WorkspaceError)
+    assert "is no file" in str(error)
+    (folder / "warehouse.duckdb").rmdir()
+    (folder / "tieback.toml").write_text("[warehouse]\nthreads = 100000\n")
+    for dry in ((), ("--dry-run",)):
+        error = called(folder, "import", "deals", str(folder / "deals.csv"), *dry).exception
+        assert isinstance(error, ConfigError)
+        assert "threads = 100000" in str(error)
+
+
+def test_of_several_files_it_says_which_are_in_when_one_fails(folder: Path) -> None:
+    """Those before it are in, it and those behind it are not; the same command goes on from there."""
+    (folder / "bad.csv").write_text("order_id,kind\n")
+    (folder / "last.csv").write_text(GOOD.replace("1,won", "2,won"))
+    names = [str(folder / name) for name in ("deals.csv", "bad.csv", "last.csv")]
+    failed = called(folder, "import", "deals", *names)
+    assert isinstance(failed.exception, InputError)
+    assert "Already in: deals.csv. Not in: bad.csv, last.csv." in failed.stderr
+    (folder / "bad.csv").write_text(GOOD.replace("1,won", "3,won"))
+    assert called(folder, "import", "deals", *names).exit_code == 0
+    with DuckDB(folder / "warehouse.duckdb") as store:
+        assert store.rows("SELECT count(*) AS n FROM deals") == [{"n": 3}]
+
+
+TERMINATED = """
+import os, signal, sys, threading
+from tieback.cli import main
+from tieback.sync import delivery
+
+def busy(store, *rest):
+    assert os.listdir(os.environ["TMPDIR"])
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    store.execute("SELECT sum(hash(number)) FROM range(1_000_000_000_000) numbers(number)")
+
+delivery.take_in = busy
+delivery._look_up = busy
+main()
+"""
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_terminated_import_leaves_no_copy_behind(dry: tuple[str, ...], folder: Path) -> None:
+    """SIGTERM ends it as Ctrl-C does: code 130, nothing half done, and no personal data in the folder for copies."""
+    (folder / "deals.csv").write_bytes(GOOD.replace("won", "gewönne").encode("latin-1"))
+    (folder / "copies").mkdir()
+    call = [sys.executable, "-c", TERMINATED, "-w", str(folder), "import", "deals", str(folder / "deals.csv"), *dry]
+    ended = subprocess.run(
+        call, env=os.environ | {"TMPDIR": str(folder / "copies")}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.lstrip().startswith("Interrupted.")
+    assert list((folder / "copies").iterdir()) == []

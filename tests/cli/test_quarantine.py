@@ -60,6 +60,16 @@ def test_a_retry_with_a_better_mapping_empties_the_quarantine(folder: Path) -> N
     assert "No refused rows" in called(folder, "quarantine", "list").stderr
 
 
+def test_no_to_the_question_is_an_answer(folder: Path) -> None:
+    """Nothing was interrupted, and nothing is gone."""
+    answered = CliRunner().invoke(group, ["-w", str(folder), "quarantine", "discard"], input="n\n")
+    assert (answered.exit_code, answered.stdout) == (0, "")
+    assert "Nothing was discarded." in answered.stderr
+    assert len(json.loads(called(folder, "quarantine", "list", "--format", "json").stdout)) == 2
+    CliRunner().invoke(group, ["-w", str(folder), "quarantine", "discard"], input="y\n")
+    assert "No refused rows" in called(folder, "quarantine", "list").stderr
+
+
 def test_wiping_the_vault_empties_refused_rows(folder: Path) -> None:
     """Row numbers and reasons stay, contents go; a wiped row can no longer be retried."""
     assert called(folder, "vault", "wipe", "--yes").exit_code == 0

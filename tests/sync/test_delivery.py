@@ -14,11 +14,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.sync.files import MOMENT, PERSONAL, csv_text, facts, taken
-from tieback.errors import InputError
+from tieback.errors import ConfigError, InputError
 from tieback.store import DuckDB
 from tieback.sync import delivery as delivery_module
 from tieback.sync import import_file, mapping_for, mapping_from, preview
-from tieback.sync.quarantine import retry
+from tieback.sync.quarantine import discard, retry
 from tieback.sync.vault import wipe
 
 
@@ -58,9 +58,28 @@ def test_bad_rows_wait_with_their_number_and_reason_and_the_rest_goes_in(store: 
     assert reasons[7] == "it is empty, and every row of deals needs it"
 
 
+@pytest.mark.parametrize("marked", ["", '5" screen'])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_count_as_rows(marked: str, end: str, store: DuckDB, tmp_path: Path) -> None:
+    """As in a spreadsheet; blank lines within a cell do not, and a lone quotation mark does not disturb the count."""
+    cell = "" if marked else '"two\n\nlines"'
+    lines = ["deal_id,stage,amount,changed_at", "", "1,,5x,2025-01-01", "", f"2,{cell},5x,2025-01-01", "", "", "3"]
+    lines += [f"4,{marked},5,2025-01-01", "", "5,,5x,2025-01-01", "6", "", "7,,5,"]
+    taken(store, tmp_path, "deals", end.join(lines) + end)
+    assert [row for row, *_ in refusals(store)] == [3, 5, 8, 11, 12, 14]
+    assert json.loads(store.rows("SELECT raw FROM quarantine WHERE row_number = 8")[0]["raw"])["_line"].strip() == "3"
+
+
+def test_blank_lines_alone_move_the_count_too(store: DuckDB, tmp_path: Path) -> None:
+    """Also where no row is broken, and only below them."""
+    text = "deal_id,stage,amount,changed_at\n1,,5x,2025-01-01\n\n\n2,,5x,2025-01-01\n\n"
+    taken(store, tmp_path, "deals", text)
+    assert [row for row, *_ in refusals(store)] == [2, 5]
+
+
 def test_json_lines_that_are_no_objects_are_refused_by_line(store: DuckDB, tmp_path: Path) -> None:
     """Row numbers of JSON lines are line numbers."""
-    lines = '{"deal_id": 1, "changed_at": "2025-01-01"}\n\nnot json\n[1]\n{"deal_id": 2}\n'
+    lines = '{"deal_id": 1, "changed_at": "2025-01-01", "more": 1}\n \t\nnot json\n[1]\n{"deal_id": 2}\n'
     delivery = taken(store, tmp_path, "deals", lines)
     assert [(row, column) for row, column, _ in refusals(store)] == [(3, ""), (4, ""), (5, "changed_at")]
     assert (delivery.rows_read, delivery.facts_added) == (4, 1)
@@ -158,6 +177,18 @@ def test_a_preview_changes_nothing_and_shows_every_kind_of_problem(store: DuckDB
         ("changed_at", 7),
     }
     assert not facts(store, "deals")
+
+
+def test_a_preview_shows_each_fact_also_two_of_one_table(store: DuckDB, tmp_path: Path) -> None:
+    """What a row becomes twice is shown twice."""
+    (tmp_path / "in.csv").write_text("lead,first,won\n1,2025-01-01,2025-02-02\n")
+    both = "".join(
+        '[[facts]]\ntable = "deals"\n[facts.columns]\ndeal_id = "lead"\n'
+        f'stage = {{ const = "{at}" }}\nchanged_at = "{at}"\n'
+        for at in ("first", "won")
+    )
+    seen = preview(store, tmp_path / "in.csv", mapping_from(both, "deals"), PERSONAL, MOMENT)
+    assert [row["stage"] for row in seen.facts["deals"]] == ["first", "won"]
 
 
 def test_wiping_the_vault_leaves_no_raw_value_in_the_file(tmp_path: Path) -> None:
@@ -323,3 +354,42 @@ def test_a_file_without_header_shows_nobody_s_address(store: DuckDB, tmp_path: P
         taken(store, tmp_path, "contacts", "jane@acme.com,+1 415 555 0123,x\n")
     assert "jane" not in str(told.value)
     assert "0123" not in str(told.value)
+
+
+def test_a_retry_knows_the_columns_that_refused_lines_lack(store: DuckDB, tmp_path: Path) -> None:
+    """What JSON lines leave out is empty in a retry as it was in the import: no mistake, and no other meaning."""
+    mapping = '[columns]\ndeal_id = "id"\nowner = { from = "by", default = "nobody" }\n'
+    lines = '{"id": "1", "by": "Ann", "amount": 5, "changed_at": "2025-01-01"}\n{"id": "2", "amount": "5x"}\n'
+    taken(store, tmp_path, "deals", lines, mapping, name="in.jsonl")
+    better = mapping_from(mapping + 'amount = { from = "amount", values = { 5x = 5 } }\n', "deals")
+    done = retry(store, PERSONAL, lambda table: better)
+    assert (done.passed, done.refused) == (0, 1)
+    assert [(column, reason) for _, column, reason in refusals(store)] == [
+        ("changed_at", "it is empty, and every row of deals needs it")
+    ]
+    dated = mapping_from(better.text + 'changed_at = { from = "changed_at", default = "2025-01-03" }\n', "deals")
+    assert retry(store, PERSONAL, lambda table: dated).passed == 1
+    assert facts(store, "deals", "deal_id", "owner") == [("1", "Ann"), ("2", "nobody")]
+    assert not store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+
+
+def test_discarding_refused_lines_forgets_their_columns(store: DuckDB, tmp_path: Path) -> None:
+    """Only as long as a line waits are the columns of its file of use."""
+    taken(store, tmp_path, "deals", '{"deal_id": "1"}\n{"changed_at": "2025-01-01"}\n', name="in.jsonl")
+    assert store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+    discard(store)
+    assert not store.rows("FROM workspace WHERE starts_with(name, 'columns_')")
+
+
+def test_a_mapping_that_names_people_is_not_kept_as_it_is(store: DuckDB, tmp_path: Path) -> None:
+    """Addresses in it are blotted out; a retry then asks for it, and with it goes on."""
+    mapping = "[columns]\nowner = { from = 'owner', values = { 'jane@acme.com' = 'Jane' } }\n"
+    taken(
+        store, tmp_path, "deals", "deal_id,owner,changed_at\n1,jane@acme.com,2025-01-01\n2,jane@acme.com,x\n", mapping
+    )
+    assert facts(store, "deals", "owner") == ["Jane"]
+    assert "jane" not in str(store.rows("FROM deliveries"))
+    with pytest.raises(ConfigError, match=r"tieback quarantine retry --delivery d1 --map MAP\.toml"):
+        retry(store, PERSONAL)
+    dated = mapping + "changed_at = { from = 'changed_at', values = { x = '2025-01-02' } }\n"
+    assert retry(store, PERSONAL, lambda table: mapping_from(dated, table)).passed == 1

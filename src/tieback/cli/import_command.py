@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +17,7 @@ from tieback.cli.warehouse import opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
+    from tieback.store import DuckDB
     from tieback.sync import Delivery, Mapping, Personal, Preview
 
 
@@ -49,10 +54,13 @@ def command(
     A row that cannot be taken in goes to quarantine, and the rest goes in.
     """
     from tieback.config import open_workspace
+    from tieback.errors import UsageError
     from tieback.sync import FACT_TABLES, Personal, mapping_for
     from tieback.sync.encodings import opening
 
     _check_table(table, tuple(FACT_TABLES))
+    if dry_run and form not in ("table", "json"):
+        raise UsageError(f"A dry run shows several tables, and {form} holds one. Choose --format table or json.")
     workspace = open_workspace(folder)
     mapping = mapping_for(table, map_file)
     for file in files:
@@ -89,10 +97,15 @@ def _import(
 
     deliveries: list[Delivery] = []
     received_at = now()
-    with opened(workspace) as store:
-        for file in files:
-            with reading(store, file.name, file.stat().st_size):
-                delivery = import_file(store, file, table, mapping, personal, received_at, read_as)
+    with opened(workspace) as store, _terminable(store):
+        for number, file in enumerate(files):
+            try:
+                with reading(store, file.name, file.stat().st_size):
+                    delivery = import_file(store, file, table, mapping, personal, received_at, read_as)
+            except BaseException:
+                if len(files) > 1:
+                    _tell_rest(files, number)
+                raise
             deliveries.append(delivery)
             _tell(delivery)
     if form != "table":
@@ -100,6 +113,27 @@ def _import(
     if any(delivery.rows_refused for delivery in deliveries):
         say("See why rows were refused: tieback quarantine list")
     say("Next: tieback run")
+
+
+@contextmanager
+def _terminable(store: DuckDB) -> Iterator[None]:
+    """SIGTERM in the block ends the command as Ctrl-C does: copies of files go, and nothing is half done."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        store.door.interrupt()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell_rest(files: tuple[Path, ...], number: int) -> None:
+    """Say what of several files is in, when the one of that `number` is not."""
+    held, rest = (", ".join(file.name for file in some) for some in (files[:number], files[number:]))
+    say(f"Already in: {held or 'none'}. Not in: {rest}. The same command takes in the rest, and counts nothing twice.")
 
 
 def _tell(delivery: Delivery) -> None:
@@ -127,7 +161,7 @@ def _preview(
 
     limits = workspace.settings.warehouse
     previews: list[Preview] = []
-    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store:
+    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store, _terminable(store):
         for file in files:
             with reading(store, file.name, file.stat().st_size):
                 previews.append(preview(store, file, mapping, personal, now(), read_as))
@@ -135,19 +169,19 @@ def _preview(
         emit_json([asdict(each) for each in previews])
     else:
         for each in previews:
-            _show(each, form)
+            _show(each)
     say("Nothing was changed. Import for good: the same command without --dry-run")
 
 
-def _show(found: Preview, form: str) -> None:
+def _show(found: Preview) -> None:
     for notice in found.notices:
         say(f"Note: {notice}")
     for table, rows in found.facts.items():
         columns = [name for name in (rows[0] if rows else {}) if any(row[name] is not None for row in rows)]
         if rows:
-            emit(rows, form, columns=columns, title=f"{found.file}: first rows of {table}")
+            emit(rows, "table", columns=columns, title=f"{found.file}: first rows of {table}")
         else:
             say(f"{found.file}: no row of {table} can be taken in.")
     if found.problems:
-        emit(found.problems, form, title=f"{found.file}: problems")
+        emit(found.problems, "table", title=f"{found.file}: problems")
     say(f"{found.file}: {found.rows_read:,} rows read, {len(found.problems)} kinds of problem.")

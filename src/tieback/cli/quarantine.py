@@ -120,14 +120,17 @@ def retry(folder: Path, delivery: str, map_file: Path | None) -> None:
 
 @command.command("discard")
 @_delivery
-@click.confirmation_option("--yes", prompt="Let the refused rows go for good?")
+@click.option("--yes", is_flag=True, help="Confirm the action without prompting.")
 @click.pass_obj
-def discard(folder: Path, delivery: str) -> None:
+def discard(folder: Path, delivery: str, yes: bool) -> None:
     """Let refused rows go for good, once they are mended or not wanted."""
     from tieback.config import open_workspace
     from tieback.sync import quarantine as room
 
     workspace = open_workspace(folder)
+    if not yes and not click.confirm("Let the refused rows go for good?", err=True):
+        say("Nothing was discarded.")
+        return
     with opened(workspace) as store:
         _check_delivery(store, delivery)
         gone = room.discard(store, delivery)

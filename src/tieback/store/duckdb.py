@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tieback.errors import TiebackError, WorkspaceError
+from tieback.errors import ConfigError, TiebackError, WorkspaceError
 from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
 from tieback.schema.ddl import create_table
 from tieback.store.migrations import migrate
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis.expr import types as ir
 
+_DAMAGES = ("not a valid DuckDB database file", "Corrupt", "Could not read enough bytes", "Could not read from file")
 _SCRATCH = "scratch_"
+_MOST_THREADS = 1024  # beyond, starting them takes longer than any work
 _LOCKED = "lock on file"  # DuckDB's words for a file that another process has opened
 
 
@@ -30,7 +32,8 @@ class DuckDB:
     """A workspace's warehouse in one DuckDB file (or in memory, when `path` is None).
 
     `door` is the connection itself: files are read through it, whatever engine the facts end up in.
-    Raises WorkspaceError when another process holds the file, when it is newer than this release, or the disk is full.
+    Raises WorkspaceError when another process holds the file, when it is newer than this release, damaged or none of
+    tieback's, or the disk is full; ConfigError for more threads than make sense.
     """
 
     dialect = "duckdb"
@@ -39,6 +42,13 @@ class DuckDB:
         self.path = path
         if read_only and path is not None and not path.exists():
             raise WorkspaceError(f"{path.parent} holds no data yet. Bring some in with `tieback import TABLE FILE`.")
+        if path is not None and path.exists() and not path.is_file():
+            raise WorkspaceError(f"{path} is no file, but stands where the warehouse file should be. Move it away.")
+        if threads > _MOST_THREADS:
+            raise ConfigError(
+                f"threads = {threads} under [warehouse] in tieback.toml is too many: {_MOST_THREADS} at most. "
+                "Leave it out to use every core."
+            )
         settings: dict[str, Any] = {
             "memory_limit": memory,
             "autoinstall_known_extensions": False,
@@ -57,6 +67,8 @@ class DuckDB:
                 else:
                     self._prepare()
             except BaseException as error:
+                if hasattr(self, "door"):
+                    self.door.close()
                 if is_new and _LOCKED not in str(error):
                     self._unmake()
                 raise
@@ -64,8 +76,6 @@ class DuckDB:
     def _unmake(self) -> None:
         """Remove a file that could not be made whole: what is left of it would pass for a damaged workspace."""
         assert self.path is not None
-        if hasattr(self, "door"):
-            self.door.close()
         for left in (self.path, self.path.with_name(self.path.name + ".wal")):
             left.unlink(missing_ok=True)
 
@@ -178,6 +188,8 @@ class DuckDB:
 
     def _prepare(self) -> None:
         if not self.has("workspace"):
+            if self.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchall():
+                raise self._foreign()
             with self.transaction():
                 for table in (*FACTS, *OPERATIONS):
                     self.execute(create_table(table))
@@ -187,7 +199,19 @@ class DuckDB:
         migrate(self, self._version())
 
     def _version(self) -> int:
-        return int(self.execute("SELECT value FROM workspace WHERE name = 'schema_version'").fetchall()[0][0])
+        try:
+            rows = self.execute("SELECT value FROM workspace WHERE name = 'schema_version'").fetchall()
+        except StatementError:
+            rows = []
+        if not rows or not str(rows[0][0]).isdecimal():
+            raise self._foreign()
+        return int(rows[0][0])
+
+    def _foreign(self) -> WorkspaceError:
+        return WorkspaceError(
+            f"{self.path} is a DuckDB file, but none of tieback's; nothing was changed. Move it away, or make a "
+            "workspace in another folder with `tieback init`."
+        )
 
     def _refuse_newer(self) -> None:
         if self._version() > SCHEMA_VERSION:
@@ -253,7 +277,11 @@ def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
         )
     if any(sign in text for sign in ("Permission denied", "Read-only file system", "Cannot open file")):
         return WorkspaceError(f"The workspace cannot be written ({text.splitlines()[0]}). Mend its permissions.")
-    if "not a valid DuckDB database file" in text or "Corrupt" in text:
+    if "database file with version number" in text:
+        return WorkspaceError(
+            f"The warehouse file was written by another release of DuckDB ({text.splitlines()[0]}). Upgrade tieback."
+        )
+    if any(sign in text for sign in _DAMAGES):
         return WorkspaceError(
             f"The warehouse file is damaged or not one of tieback's ({text.splitlines()[0]}). Restore it from a backup."
         )

@@ -13,6 +13,9 @@ from tieback.sync.readers import sql_text
 
 _TRUE = "('true', 't', 'yes', 'y', '1', 'ja', 'oui', 'si')"
 _FALSE = "('false', 'f', 'no', 'n', '0', 'nein', 'non')"
+BLOT = "[e-mail]"  # what stands where an address stood
+_ADDRESS = r"[^\s\"/?&=:;,<>]+(@|%(25)*40)[^\s\"/?&=:;,<>@]+\.\p{L}{2,}"
+_DIRECTIVE = re.compile(r"%(?:-[djmyHIMS]|[abcdfghjmnpuwxyzABGHIMSTUVWXYZ%])")  # those that the engine can read
 _LOWER = {
     ("events", "kind"),
     ("orders", "kind"),
@@ -62,7 +65,23 @@ def reading(table: str, column: Column, rule: Rule, written: Written) -> Reading
 
 def quoted(raw: str) -> str:
     """SQL that begins a sentence with the cell in quotes; what may be an address is not repeated."""
-    return f"'\"' || CASE WHEN contains({raw}, '@') THEN '…' ELSE left({raw}, 60) END || '\"' || "
+    return f"'\"' || CASE WHEN {_may_hold_one(raw)} THEN '…' ELSE left({raw}, 60) END || '\"' || "
+
+
+def without_addresses(text: str) -> str:
+    """SQL of `text` with e-mail addresses in it blotted out, also ones coded for a URL, once or again and again."""
+    blotted = f"regexp_replace({text}, '{_ADDRESS}', '{BLOT}', 'gi')"
+    return f"CASE WHEN {_may_hold_one(text)} THEN {blotted} ELSE {text} END"
+
+
+def has_address(text: str) -> str:
+    """SQL that is true where there is an e-mail address in `text`."""
+    return f"CASE WHEN {_may_hold_one(text)} THEN regexp_matches({text}, '{_ADDRESS}', 'i') ELSE false END"
+
+
+def _may_hold_one(text: str) -> str:
+    """A cheap look comes first: the regular expression would cost more than reading the file."""
+    return f"contains({text}, '@') OR contains({text}, '%40') OR contains({text}, '%25')"
 
 
 def _text(table: str, name: str, raw: str) -> Reading:
@@ -70,13 +89,13 @@ def _text(table: str, name: str, raw: str) -> Reading:
         value = f"CASE WHEN regexp_full_match({raw}, '[A-Za-z]{{3}}') THEN upper({raw}) END"
         return Reading(value, quoted(raw) + sql_text(" is no currency code of three letters, such as EUR"))
     if name == "country":
-        return Reading(f"CASE WHEN length({raw}) = 2 THEN upper({raw}) ELSE {raw} END")
+        return Reading(f"CASE WHEN length({raw}) = 2 THEN upper({raw}) ELSE {without_addresses(raw)} END")
     if name in ("email_hash", "phone_hash"):
         value = f"CASE WHEN regexp_full_match(lower({raw}), '[0-9a-f]{{64}}') THEN lower({raw}) END"
         return Reading(value, sql_text(f"it is no SHA-256 hash; give the address or number itself, as {name[:-5]}"))
     if (table, name) in _LOWER or name in ("referrer_domain", "click_id_kind"):
-        return Reading(f"lower({raw})")
-    return Reading(raw)
+        return Reading(f"lower({without_addresses(raw)})")
+    return Reading(without_addresses(raw))
 
 
 def _number(column: Column, raw: str, rule: Rule, written: Written) -> Reading:
@@ -98,15 +117,16 @@ def _number(column: Column, raw: str, rule: Rule, written: Written) -> Reading:
         bare = f"replace({bare}, {sql_text(decimal)}, '.')"
     exact = f"try_cast({bare} AS DECIMAL(18, 6))"
     large = f"CASE WHEN try_cast({bare} AS DOUBLE) IS NOT NULL AND NOT isnan(try_cast({bare} AS DOUBLE)) THEN"
+    other = "ELSE ' is not a number' END"
     if column.type == "float":
         is_rate = column.name == "rate"
         said = sql_text(" is not a number" + (" above 0" if is_rate else ""))
         doubt = "NOT BETWEEN 1e-12 AND 1e12" if is_rate else "NOT BETWEEN -1e300 AND 1e300"
         return Reading(f"try_cast({bare} AS DOUBLE)", quoted(raw) + said, doubt)
     if column.type == "int":
-        said = f"{large} ' is not a whole number' ELSE ' is not a number' END"
+        said = f"CASE WHEN {exact} IS NOT NULL THEN ' is not a whole number' ELSE {large} ' is too large' {other} END"
         return Reading(f"CASE WHEN {exact} = floor({exact}) THEN {exact}::BIGINT END", quoted(raw) + said)
-    return Reading(exact, quoted(raw) + f"{large} ' is too large' ELSE ' is not a number' END")
+    return Reading(exact, quoted(raw) + f"{large} ' is too large' {other}")
 
 
 def _instant(raw: str, rule: Rule, written: Written) -> Reading:
@@ -155,6 +175,12 @@ def _formats(rule: Rule, written: Written) -> tuple[str, ...]:
         (written.dates,) if isinstance(written.dates, str) and written.dates else tuple(written.dates)
     )
     for each in given:
+        unknown = _DIRECTIVE.sub("", each)
+        if "%" in unknown:
+            raise ConfigError(
+                f"The time format {each!r} has a {unknown[unknown.index('%') :][:2]!r} that means nothing. "
+                "Write it as in %d.%m.%Y %H:%M; %% stands for a percent sign."
+            )
         if "%" not in each and each not in ("epoch_s", "epoch_ms"):
             raise ConfigError(
                 f"The time format {each!r} has no % in it. Write it as in %d.%m.%Y %H:%M, or epoch_s, epoch_ms."

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tieback.store import DuckDB, Merged, merge
-from tieback.sync import lookups
+from tieback.store import DuckDB, Merged
+from tieback.sync import corrections, lookups
+from tieback.sync.cells import without_addresses
 from tieback.sync.door import Door, door
-from tieback.sync.encodings import NotUtf8Error
-from tieback.sync.faults import broken_rows, find_faults, forget_rejects
+from tieback.sync.encodings import Assumed, as_it_turns_out
+from tieback.sync.faults import broken_rows, find_faults, forget_rejects, remember_columns
 from tieback.sync.mapping import Mapping
 from tieback.sync.plan import Plan, plans
 from tieback.sync.readers import Source, opened, sql_text
@@ -71,37 +72,44 @@ def import_file(
     received_at: when; files of one command share it, so that no split of a file into several matters.
     Raises InputError for a file that cannot be read at all, ConfigError for a mapping that does not fit.
     """
-    try:
-        return _imported(store, path, table, mapping, personal, received_at, format, mapping.written.encoding)
-    except NotUtf8Error:
-        return _imported(store, path, table, mapping, personal, received_at, format, "cp1252")
+
+    def read(assumed: Assumed) -> Delivery:
+        return _imported(store, path, table, mapping, personal, received_at, format, assumed)
+
+    return as_it_turns_out(read, mapping.written.encoding)
 
 
 def preview(
     store: DuckDB, path: Path, mapping: Mapping, personal: Personal, received_at: datetime, format: str = ""
 ) -> Preview:
     """What importing `path` would do; `store` may be an empty one in memory, and nothing is kept."""
-    try:
-        return _previewed(store, path, mapping, personal, received_at, format, mapping.written.encoding)
-    except NotUtf8Error:
-        return _previewed(store, path, mapping, personal, received_at, format, "cp1252")
+
+    def read(assumed: Assumed) -> Preview:
+        return _previewed(store, path, mapping, personal, received_at, format, assumed)
+
+    return as_it_turns_out(read, mapping.written.encoding)
 
 
 def _previewed(
-    store: DuckDB, path: Path, mapping: Mapping, personal: Personal, received_at: datetime, format: str, encoding: str
+    store: DuckDB,
+    path: Path,
+    mapping: Mapping,
+    personal: Personal,
+    received_at: datetime,
+    format: str,
+    assumed: Assumed,
 ) -> Preview:
-    written = mapping.written
-    with opened(store, path, format=format, delimiter=written.delimiter, encoding=encoding) as source:
+    with opened(store, path, assumed, format=format, delimiter=mapping.written.delimiter) as source:
         made, notices = plans(mapping, source)
         doors = tuple(door(plan, source, "preview", received_at) for plan in made)
         _look_up(store, doors, personal)
         rows, *_ = _counts(store, source, made)
         rows += broken_rows(store)
         find_faults(store, source, made, doors)
-        facts = {
-            plan.table.name: store.rows(f"SELECT * EXCLUDE (origin, received_at) FROM ({each.facts}) LIMIT {_SHOWN}")
-            for plan, each in zip(made, doors, strict=True)
-        }
+        facts: dict[str, list[dict[str, Any]]] = {}
+        for plan, each in zip(made, doors, strict=True):
+            first = store.rows(f"SELECT * EXCLUDE (origin, received_at) FROM ({each.facts}) LIMIT {_SHOWN}")
+            facts.setdefault(plan.table.name, []).extend(first)
         problems = store.rows(
             "SELECT table_name, column_name, any_value(reason ORDER BY row_number) AS reason, count(*) AS rows, "
             "min(row_number) AS first_row FROM door_faults GROUP BY table_name, column_name, "
@@ -118,19 +126,18 @@ def _imported(
     personal: Personal,
     received_at: datetime,
     format: str,
-    encoding: str,
+    assumed: Assumed,
 ) -> Delivery:
-    written = mapping.written
     with (
-        opened(store, path, format=format, delimiter=written.delimiter, encoding=encoding) as source,
         store.unordered(),
         store.transaction(),
+        opened(store, path, assumed, format=format, delimiter=mapping.written.delimiter) as source,
     ):
         delivery_id = f"d{store.execute('SELECT count(*) + 1 FROM deliveries').fetchall()[0][0]}"
         made, notices = plans(mapping, source)
         taken = take_in(store, source, made, personal, delivery_id, received_at)
         refused = _refuse(store, source, made, taken, delivery_id, received_at)
-        if encoding == "cp1252" and not written.encoding:
+        if assumed.encoding == "cp1252" and not mapping.written.encoding:
             notices = (f"{path.name} is not UTF-8; it was read as Latin-1 (Windows-1252).", *notices)
         delivery = Delivery(
             delivery_id,
@@ -140,9 +147,11 @@ def _imported(
             sum(each.known for each in taken.merged),
             sum(each.replaced for each in taken.merged),
             refused,
-            tuple(dict.fromkeys((*source.notices, *notices))),
+            tuple(dict.fromkeys((*source.notices, *notices, *taken.notices))),
         )
-        row: list[Any] = [delivery_id, source.file, table, mapping.text or None, received_at]
+        # A mapping may name people; facts do not, and it stays as long as they do.
+        blotted = store.execute(f"SELECT {without_addresses('text')} FROM (SELECT ? AS text)", [mapping.text])
+        row: list[Any] = [delivery_id, source.file, table, blotted.fetchall()[0][0] or None, received_at]
         row += [delivery.rows_read, delivery.facts_added, delivery.facts_known, refused]
         store.execute("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     return delivery
@@ -150,12 +159,13 @@ def _imported(
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken in of a source: its doors, how each merge went, its rows, and whether some are missing."""
+    """What was taken in of a source: its doors, how each merge went, its rows, whether some are missing, notices."""
 
     doors: tuple[Door, ...]
     merged: tuple[Merged, ...]
     rows: int
     is_short: bool
+    notices: tuple[str, ...]
 
 
 def take_in(
@@ -175,12 +185,14 @@ def take_in(
     kinds = _look_up(store, doors, personal)
     rows, *meant = _counts(store, source, made)
     broken = broken_rows(store)
-    merged = []
+    merged, notices = [], []
     for plan, each in zip(made, doors, strict=True):
-        merged.append(merge(store, plan.table, each.facts, unversioned=plan.unversioned))
+        came, conflicts = corrections.taken(store, plan, each.facts, received_at)
+        merged.append(came)
+        notices += [f"{source.file}: {conflicts}"] if conflicts else []
     lookups.to_vault(store, tuple(kind for kind in kinds if kind in ("email", "phone")))
     given = [each.added + each.known + each.replaced for each in merged]
-    return Taken(doors, tuple(merged), rows + broken, bool(broken) or given != meant)
+    return Taken(doors, tuple(merged), rows + broken, bool(broken) or given != meant, tuple(notices))
 
 
 def _look_up(store: DuckDB, doors: tuple[Door, ...], personal: Personal) -> tuple[str, ...]:
@@ -216,4 +228,5 @@ def _refuse(
         f"column_name, reason, raw, TIMESTAMP '{received_at}' FROM door_faults f "
         f"WHERE NOT EXISTS (SELECT 1 FROM quarantine was WHERE {same})"
     )
+    remember_columns(store, source, origin)
     return int(store.execute("SELECT count(DISTINCT row_number) FROM door_faults").fetchall()[0][0])

@@ -15,13 +15,9 @@ from tieback.sync.plan import Plan
 from tieback.sync.readers import Source, sql_text
 
 _LINK_KINDS = ("anonymous", "user", "email", "phone", "contact", "customer", "group", "account")
-_LOGINS = (
-    "user_id",
-    "customer_id",
-    "contact_id",
-    "anonymous_id",
-    "group_id",
-)  # often an e-mail address, which must not stay raw
+# Often an e-mail address, which must not stay raw; each is the same value in every table that it ties to others.
+_LOGINS = ("user_id", "customer_id", "contact_id", "anonymous_id", "group_id", "account_id")
+_IDS = ("event_id", "session_key", "deal_id", "order_id", "sale_id")
 _ONE_OF = {("orders", "kind"): ORDER_KINDS, ("links", "left_kind"): _LINK_KINDS, ("links", "right_kind"): _LINK_KINDS}
 
 # Never true. An expression that is not the same each time stays where it is written: the optimiser would otherwise put
@@ -79,9 +75,9 @@ class _Build:
         if source.flaw:
             self.problems.append(Problem("", "is_flawed", "''"))
         for name, cell in plan.cells.items():
+            self._refuse_unmapped(name)
             if name in ("email", "phone", "user_agent"):
                 continue
-            self._refuse_unmapped(name)
             column = plan.table.column(name)
             self._take(column, cells.reading(plan.table.name, column, cell.rule, plan.written))
         self._raw_columns()
@@ -151,6 +147,8 @@ class _Build:
         cleaned = {}
         for name, cell in self.plan.cells.items():
             text = cell.text
+            if name in ("url", "referrer"):  # an address coded twice; one coded once is cut out with the rest
+                text = f"CASE WHEN contains({text}, '%25') THEN {cells.without_addresses(text)} ELSE {text} END"
             if name in ("email", "phone"):
                 text = f"CASE WHEN NOT {is_nothing(name, text)} THEN {text} END"
             cleaned[name] = cells.Named(name, text)
@@ -162,20 +160,26 @@ class _Build:
         if reading.reason:
             doubt = f" OR t_{column.name} {reading.doubt}" if reading.doubt else ""
             unread = f"{raw} IS NOT NULL AND (t_{column.name} IS NULL{doubt})"
-            self.problems.append(Problem(column.name, unread, reading.reason))
+            self._refuse(column.name, unread, reading.reason)
         allowed = _ONE_OF.get((self.plan.table.name, column.name))
         if allowed:
             names = ", ".join(sql_text(each) for each in allowed)
             said = cells.quoted(raw) + sql_text(f" is none of {', '.join(allowed)}")
-            self.problems.append(Problem(column.name, f"coalesce(t_{column.name} NOT IN ({names}), false)", said))
+            self._refuse(column.name, f"coalesce(t_{column.name} NOT IN ({names}), false)", said)
         if column.required:
             said = sql_text(f"it is empty, and every row of {self.plan.table.name} needs it")
-            self.problems.append(Problem(column.name, f"{raw} IS NULL", said))
+            self._refuse(column.name, f"{raw} IS NULL", said)
 
     def _refuse_unmapped(self, name: str) -> None:
         if self.plan.cells[name].rule.unmapped == "refuse":
             said = cells.quoted(f"substr(r_{name}, 2)") + sql_text(" is not among the values of the mapping")
-            self.problems.append(Problem(name, f"coalesce(starts_with(r_{name}, chr(0)), false)", said))
+            self.problems.append(Problem(name, _is_unmapped(name), said))
+
+    def _refuse(self, name: str, condition: str, reason: str) -> None:
+        """Refuse rows that meet `condition`; a word refused as unmapped needs no second reason."""
+        if self.plan.cells[name].rule.unmapped == "refuse":
+            condition = f"NOT {_is_unmapped(name)} AND ({condition})"
+        self.problems.append(Problem(name, condition, reason))
 
     def _raw_columns(self) -> None:
         """Addresses, numbers and browsers: looked up, never kept."""
@@ -184,14 +188,14 @@ class _Build:
             self._look_up("email", "r_email", "k_email")
             self.typed |= {"email_hash": "k_email.hash", "email_domain": "k_email.domain"}
             unread = "r_email IS NOT NULL AND t_email_hash IS NULL"
-            self.problems.append(Problem("email", unread, sql_text("it is no e-mail address")))
+            self._refuse("email", unread, sql_text("it is no e-mail address"))
         if "phone" in self.plan.cells:
             self._look_up("phone", "r_phone", "k_phone")
             self.typed["phone_hash"] = "k_phone.hash"
             said = sql_text(
                 "it is no phone number (one without country code is taken for one of phone_region in tieback.toml)"
             )
-            self.problems.append(Problem("phone", "r_phone IS NOT NULL AND t_phone_hash IS NULL", said))
+            self._refuse("phone", "r_phone IS NOT NULL AND t_phone_hash IS NULL", said)
         if "user_agent" in self.plan.cells:
             self._look_up("user_agent", "r_user_agent", "k_agent")
             self.typed["bot_reason"] = "k_agent.reason"
@@ -199,7 +203,11 @@ class _Build:
                 self.typed["device"] = "k_agent.device"
         if self.plan.table.name == "accounts" and "domain" in self.plan.cells:
             self._look_up("domain", "r_domain", "k_domain")
-            self.typed["domain"] = "coalesce(k_domain.normal, lower(r_domain))"
+            self.typed["domain"] = f"coalesce(k_domain.normal, lower({cells.without_addresses('r_domain')}))"
+        for name in {*_IDS, *self.plan.table.key} & set(self.typed) - set(_LOGINS):
+            if self.plan.table.column(name).type == "string":  # blotted out, two keys might become one
+                named = f"CASE WHEN {cells.has_address(f'r_{name}')} THEN {hashed(f'lower(r_{name})')}"
+                self.typed[name] = f"{named} ELSE {self.typed[name]} END"
         for name in _LOGINS:
             if name in self.plan.cells:
                 address = _is_address(f"r_{name}")
@@ -220,7 +228,7 @@ class _Build:
             self.typed[f"{side}_value"] = f"CASE WHEN {kind} IN ('email', 'phone') THEN {personal} ELSE {login} END"
             unread = f"{value} IS NOT NULL AND t_{side}_value IS NULL"
             said = f"'it is no ' || CASE t_{side}_kind WHEN 'email' THEN 'e-mail address' ELSE 'phone number' END"
-            self.problems.append(Problem(f"{side}_value", unread, said))
+            self._refuse(f"{side}_value", unread, said)
         same = "coalesce(t_left_kind = t_right_kind AND t_left_value = t_right_value, false)"
         self.problems.append(Problem("right_value", same, sql_text("it ties an identifier to itself")))
 
@@ -240,11 +248,17 @@ class _Build:
             merged = f"json_merge_patch('{{}}', {f't_{name}::JSON' if given else 'r_rest'})"
         else:
             return "NULL::VARCHAR"
-        return f"nullif({web.without_addresses(f'{merged}::VARCHAR')}, '{{}}')"
+        return f"nullif({cells.without_addresses(f'{merged}::VARCHAR')}, '{{}}')"
+
+
+def _is_unmapped(name: str) -> str:
+    """SQL that is true of a cell that its rule refuses: it then begins with a NUL, which no cell does."""
+    return f"coalesce(starts_with(r_{name}, chr(0)), false)"
 
 
 def _is_address(text: str) -> str:
-    return f"contains({text}, '@') AND contains(split_part({text}, '@', 2), '.')"
+    """SQL that is true of an id that is an e-mail address, or holds one."""
+    return f"((contains({text}, '@') AND contains(split_part({text}, '@', 2), '.')) OR {cells.has_address(text)})"
 
 
 def _in_order(table: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ Each lookup is a temporary table door_KIND with `raw` and what comes of it; the 
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -122,8 +123,12 @@ def _register(store: DuckDB, words: list[str], answer: object) -> None:
 
 
 def registrable_domain(host: str) -> str | None:
-    """The domain that somebody registered: acme.co.uk for https://www.acme.co.uk/x. None where there is none."""
-    bare = host.strip().lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
+    """The domain that somebody registered: acme.co.uk for www.acme.co.uk, https://acme.co.uk/x or a@acme.co.uk.
+
+    None where there is none.
+    """
+    named = host.strip().lower().rpartition("://")[2].partition("/")[0]
+    bare = re.split("@|%(?:25)*40", named)[-1].partition(":")[0].rstrip(".")
     if bare.replace(".", "").isdigit():
         return None  # an IP address
     found = _suffixes().privatesuffix(bare)

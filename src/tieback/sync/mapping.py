@@ -66,6 +66,13 @@ class Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dates: str | tuple[str, ...] = ()
 
 
+_EXAMPLES: dict[type, str] = {
+    Rule: '{ from = "Column" }',
+    When: '{ column = "Column", empty = false }',
+    Written: '{ delimiter = ";" }',
+}
+
+
 @dataclass(frozen=True)
 class Fact:
     """One fact that each row becomes. keep_rest: columns that nobody wants go to its JSON column, where it has one."""
@@ -93,6 +100,8 @@ def mapping_for(table: str, file: Path | None = None) -> Mapping:
     """
     if file is None:
         return mapping_from("", table)
+    if file.exists() and not file.is_file():
+        raise InputError(f"The mapping {file} is a folder, a pipe or a device. Name a file.")
     try:
         text = file.read_text("utf-8-sig")
     except OSError as error:
@@ -112,6 +121,7 @@ def mapping_from(text: str, table: str, where: str = "mapping") -> Mapping:
         raise ConfigError(f"{where} is not valid TOML: {error}. Mend that place and try again.") from None
     _known(raw, ("file", "columns", "when", "keep_rest", "facts"), where)
     written = _as(Written, raw.get("file", {}), f"{where}: [file]")
+    _check_signs(written, f"{where}: [file]")
     facts = []
     extra = raw.get("facts", [])
     if not isinstance(extra, list):
@@ -130,10 +140,12 @@ def wanted(table: Table) -> tuple[str, ...]:
     return (*own, *(raw for raw, made in RAW_COLUMNS.items() if made in own))
 
 
-def _fact(raw: dict[str, Any], where: str) -> Fact:
+def _fact(raw: Any, where: str) -> Fact:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where} must be a table with a name and columns, not {raw!r}.")
     _known(raw, ("table", "columns", "when", "keep_rest", "facts", "file"), where)
     name = raw.get("table")
-    if name not in FACT_TABLES:
+    if not isinstance(name, str) or name not in FACT_TABLES:
         raise ConfigError(
             f"{where}: there is no table {name!r} to take facts in. {did_you_mean(str(name), FACT_TABLES)}"
         )
@@ -151,7 +163,10 @@ def _fact(raw: dict[str, Any], where: str) -> Fact:
     for each in conditions:
         if (each.empty is None) == (not each.words):
             raise ConfigError(f'{where}: when {each.column!r} needs either empty = true/false or is = ["word", …].')
-    return Fact(table, rules, conditions, bool(raw.get("keep_rest", True)))
+    keep_rest = raw.get("keep_rest", True)
+    if not isinstance(keep_rest, bool):
+        raise ConfigError(f"{where}: keep_rest must be true or false, not {keep_rest!r}.")
+    return Fact(table, rules, conditions, keep_rest)
 
 
 def _rule(given: Any, where: str) -> Rule:
@@ -160,6 +175,7 @@ def _rule(given: Any, where: str) -> Rule:
     if given is False:
         return Rule(skip=True)
     rule: Rule = _as(Rule, given, where)
+    _check_signs(rule, where)
     sources = [bool(rule.column), rule.const is not None, bool(rule.template)]
     if sum(sources) > 1:
         raise ConfigError(f"{where} has more than one of from, const and template. Keep one.")
@@ -170,12 +186,20 @@ def _rule(given: Any, where: str) -> Rule:
 
 def _as(kind: Any, given: Any, where: str) -> Any:
     if not isinstance(given, dict):
-        raise ConfigError(f'{where} must be a table such as {{ from = "Column" }}, not {given!r}.')
+        raise ConfigError(f"{where} must be a table such as {_EXAMPLES[kind]}, not {given!r}.")
     _known(given, kind.__struct_encode_fields__, where)
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {error}. Mend it and try again.") from None
+
+
+def _check_signs(given: Rule | Written, where: str) -> None:
+    """Raises ConfigError for a delimiter, decimal or thousands sign that cannot be one."""
+    for name in ("delimiter", "decimal", "thousands"):
+        sign = getattr(given, name, "")
+        if len(sign) > 1 or sign in ('"', "\n", "\r", "\0") or (sign.isdigit() and name != "delimiter"):
+            raise ConfigError(f"{where}: {name} {sign!r} must be one sign, such as a comma.")
 
 
 def _known(given: dict[str, Any], names: tuple[str, ...], where: str) -> None:

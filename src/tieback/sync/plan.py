@@ -108,7 +108,7 @@ class _Names:
             head = ".".join(parts[:length])
             if head in self._exact:
                 cell = self._cell(self._exact[head])
-                inner = "$" + "".join(json_path(part)[1:] for part in parts[length:])
+                inner = "".join(json_path(part) for part in parts[length:])
                 return f"(CASE WHEN json_valid({cell}) THEN json_extract_string({cell}, {sql_text(inner)}) END)"
         file, place = self.source.file, self.where or "the mapping"
         raise InputError(
@@ -142,7 +142,7 @@ def _cells(fact: Fact, named: _Names) -> dict[str, Cell]:
 def _text(column: str, rule: Rule, named: _Names) -> str:
     """SQL of the words that `rule` gives for `column`, trimmed, NULL when empty; "" when it gives none."""
     if rule.const is not None:
-        return sql_text(_word(rule.const))
+        return _word(rule.const)
     if rule.template:
         text = _template(rule.template, named)
     elif rule.column:
@@ -150,15 +150,13 @@ def _text(column: str, rule: Rule, named: _Names) -> str:
     else:
         text = named.matching(column)
     if not text:
-        return sql_text(_word(rule.default)) if rule.default is not None else ""
+        return _word(rule.default) if rule.default is not None else ""
     text = f"nullif({_trimmed(text)}, '')"
     if rule.values:
-        cases = " ".join(
-            f"WHEN {sql_text(theirs.lower())} THEN {sql_text(_word(ours))}" for theirs, ours in rule.values.items()
-        )
+        cases = " ".join(f"WHEN {sql_text(theirs.lower())} THEN {_word(ours)}" for theirs, ours in rule.values.items())
         other = {"keep": text, "empty": "NULL", "refuse": f"chr(0) || {text}"}[rule.unmapped]
         text = f"CASE lower({text}) {cases} ELSE {other} END"
-    return f"coalesce({text}, {sql_text(_word(rule.default))})" if rule.default is not None else text
+    return f"coalesce({text}, {_word(rule.default)})" if rule.default is not None else text
 
 
 def _trimmed(text: str) -> str:
@@ -220,7 +218,9 @@ def _loose(name: str) -> str:
 
 
 def _word(value: str | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """SQL of a word that a mapping gives; none at all is an empty cell."""
+    word = str(value).lower() if isinstance(value, bool) else str(value).strip()
+    return sql_text(word) if word else "NULL::VARCHAR"
 
 
 def _list(names: list[str]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tieback.errors import TiebackError
+from tieback.errors import ConfigError, TiebackError
 from tieback.store import DuckDB
+from tieback.sync.cells import BLOT
 from tieback.sync.delivery import Personal, take_in
-from tieback.sync.faults import find_faults
+from tieback.sync.faults import find_faults, forget_columns, remembered_columns
 from tieback.sync.mapping import Mapping, mapping_from
 from tieback.sync.plan import plans
 from tieback.sync.readers import json_source, sql_text
@@ -53,7 +54,10 @@ def refused_rows(store: DuckDB, delivery_id: str = "") -> list[dict[str, Any]]:
 def discard(store: DuckDB, delivery_id: str = "") -> int:
     """Let refused rows go for good; returns how many entries that was."""
     where, values = _of(delivery_id)
-    return int(store.execute(f"DELETE FROM quarantine {where}", values).fetchall()[0][0])
+    with store.transaction():
+        gone = int(store.execute(f"DELETE FROM quarantine {where}", values).fetchall()[0][0])
+        forget_columns(store)
+    return gone
 
 
 def retry(
@@ -73,10 +77,8 @@ def retry(
     passed = refused = 0
     notices: list[str] = []
     for each in deliveries:
-        mapping = (
-            replacement(each["table_name"]) if replacement else mapping_from(each["mapping"] or "", each["table_name"])
-        )
         try:
+            mapping = replacement(each["table_name"]) if replacement else _mapping_of(each)
             given, again, said = _retry_delivery(store, each, mapping, personal)
         except TiebackError as error:
             if len(deliveries) == 1:
@@ -91,6 +93,17 @@ def retry(
         values,
     ).fetchall()[0][0]
     return Retried(passed, refused, int(hopeless), tuple(dict.fromkeys(notices)))
+
+
+def _mapping_of(delivery: dict[str, Any]) -> Mapping:
+    """The mapping that a delivery came with. Raises ConfigError when it named people, whose addresses are not kept."""
+    text = str(delivery["mapping"] or "")
+    if BLOT in text:
+        raise ConfigError(
+            f"The mapping of {delivery['delivery_id']} ({delivery['file']}) named e-mail addresses, which are not "
+            f"kept. Give it again: tieback quarantine retry --delivery {delivery['delivery_id']} --map MAP.toml"
+        )
+    return mapping_from(text, delivery["table_name"])
 
 
 def _retry_delivery(
@@ -108,7 +121,8 @@ def _retry_delivery(
         if not rows:
             return 0, 0, ()
         numbered = "SELECT row_number, line FROM retry_rows"
-        source = json_source(store, str(delivery["file"]), 0, "SELECT line FROM retry_rows", numbered)
+        known = remembered_columns(store, origin)
+        source = json_source(store, str(delivery["file"]), 0, "SELECT line FROM retry_rows", numbered, known)
         made, notices = plans(mapping, source)
         taken = take_in(store, source, made, personal, origin, received_at)
         find_faults(store, source, made, taken.doors)
@@ -117,8 +131,9 @@ def _retry_delivery(
             f"INSERT INTO quarantine SELECT {sql_text(origin)}, {sql_text(source.file)}, row_number, table_name, "
             f"column_name, reason, raw, TIMESTAMP '{received_at}' FROM door_faults"
         )
+        forget_columns(store)
         again = int(store.execute("SELECT count(DISTINCT row_number) FROM door_faults").fetchall()[0][0])
-    return rows, again, notices
+    return rows, again, (*notices, *taken.notices)
 
 
 def _of(delivery_id: str) -> tuple[str, list[Any]]:

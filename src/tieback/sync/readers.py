@@ -5,19 +5,35 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import json
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tieback.errors import InputError
 from tieback.store import DuckDB
-from tieback.sync.encodings import Opening, as_utf8, opening, unpacked
+from tieback.store.duckdb import StatementError
+from tieback.sync.encodings import (
+    Assumed,
+    MixedEndsError,
+    Opening,
+    Plain,
+    as_utf8,
+    checked,
+    damaged,
+    opening,
+    unpacked,
+)
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 _DELIMITERS = ",;\t|"
 # Merely told to ignore errors, the reader drops good rows behind a broken one too.
 _REJECTS = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# Blank lines, and the line by which Excel is told the delimiter.
+_BEFORE_HEADER = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*(?:\"?sep=(?P<sign>.)\"?(?:\r\n|\r|\n))?", re.IGNORECASE)
 _LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
 
 
@@ -28,6 +44,7 @@ class Source:
     scan: a FROM clause with those columns; numbered: the same with `row_number`, in file order, from 1. Broken rows are
     left out and go to the temporary table door_rejects, if the format knows of any.
     line: SQL of the row as it stood, for JSON lines; empty where the row is its cells.
+    lines: a FROM clause with each line of the file as `line`, NULL for a blank one, where the scan passes over those.
     header_rows: rows before the first one of data, as a spreadsheet counts.
     flaw, flaw_reason: SQL that is true for a row broken as a whole, and what to say of it.
     """
@@ -37,6 +54,7 @@ class Source:
     columns: tuple[str, ...]
     scan: str
     numbered: str
+    lines: str = ""
     header_rows: int = 0
     line: str = ""
     flaw: str = ""
@@ -45,7 +63,9 @@ class Source:
 
     def json_cell(self, index: int) -> str:
         """SQL of a cell as JSON: nested values of JSON lines stay nested."""
-        return f"json_extract({self.line}, {sql_text(json_path(self.columns[index]))})" if self.line else f"c{index}"
+        if not self.line:
+            return f"c{index}"
+        return f"CASE WHEN is_json THEN json_extract({self.line}, {sql_text(json_path(self.columns[index]))}) END"
 
     @property
     def row_json(self) -> str:
@@ -57,49 +77,84 @@ class Source:
 
 
 @contextmanager
-def opened(store: DuckDB, path: Path, *, format: str = "", delimiter: str = "", encoding: str = "") -> Iterator[Source]:
+def opened(store: DuckDB, path: Path, assumed: Assumed, *, format: str = "", delimiter: str = "") -> Iterator[Source]:
     """`path` as a Source, for as long as the block lasts.
 
-    format: one of FORMATS when the content does not show it; delimiter, encoding: likewise.
-    Raises InputError when the file is missing, a folder, unreadable, empty, binary or of an unknown kind.
+    format: one of FORMATS when the content does not show it; delimiter: likewise.
+    Raises InputError when the file is missing, a folder, unreadable, empty, binary or of an unknown kind, and
+    OtherwiseError when it turns out, also within the block, to be written otherwise than assumed.
     """
     start = opening(path)
     if start.is_parquet or format == "parquet":
         with unpacked(path) if start.is_gzip else nullcontext(path) as readable:
+            if format == "parquet" and not start.is_parquet:
+                raise InputError(
+                    f"{path.name} is not a Parquet file. Leave --read-as out: its content shows what it is."
+                )
             yield _parquet(store, readable, path)
         return
-    with as_utf8(path, start, encoding) as plain:
+    with as_utf8(path, start, assumed) as plain, _reading(path), _checked(path, start, plain):
         yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StatementError as error:
+        if re.search("gzip (stream|block|header|footer)", str(error), re.IGNORECASE):
+            raise damaged(path) from error
+        if "CSV Parser state machine" in str(error):  # all that the engine says of mixed ends of lines
+            raise MixedEndsError from error
+        raise
+
+
+def _checked(path: Path, start: Opening, plain: Plain) -> AbstractContextManager[None]:
+    """Whoever made a copy of a gzip file has read it to its end already."""
+    return checked(path) if start.is_gzip and plain.path == path else nullcontext()
 
 
 def _text(
     store: DuckDB, readable: Path, path: Path, start: Opening, sample: str, format: str, delimiter: str
 ) -> Source:
     packed = "gzip" if start.is_gzip and readable == path else "none"
-    first = sample.lstrip()
-    if not first:
+    if not sample.strip():
         raise InputError(f"{path.name} is empty. Export it again, with its header.")
-    kind = format or _sniffed_format(path, first)
+    kind = format or _sniffed_format(path, sample.lstrip())
     if kind == "jsonl":
+        _check_one_a_line(path, sample.lstrip())
         return _json_lines(store, readable, path, packed)
     return _csv(readable, path, packed, sample, delimiter or ("\t" if kind == "tsv" else ""))
 
 
 def _sniffed_format(path: Path, first: str) -> str:
-    if first.startswith("["):
-        raise InputError(
-            f"{path.name} holds one JSON array. Write it as JSON lines, one object a line "
-            f"(`jq -c '.[]' {path.name} > rows.jsonl`), and import that."
-        )
-    if first.startswith("{"):
+    if first.startswith(("[", "{")):
         return "jsonl"
     if first.lower().startswith(("<!doctype", "<html", "<?xml")):
         raise InputError(f"{path.name} is a web page or XML, not a table. Export it as CSV and import that.")
     return "csv"
 
 
+def _check_one_a_line(path: Path, first: str) -> None:
+    """Raises InputError for JSON that is not written as one object a line."""
+    try:
+        end = json.JSONDecoder().raw_decode(first)[1]
+    except ValueError:
+        end = 0
+    is_array = first.startswith("[")
+    if is_array or len(first[:end].splitlines()) > 1 or first.splitlines()[0].rstrip() == "{":
+        what, how = ("one JSON array", ".[]") if is_array else ("JSON objects over several lines", ".")
+        raise InputError(
+            f"{path.name} holds {what}. Write it as JSON lines, one object a line "
+            f"(`jq -c '{how}' {path.name} > rows.jsonl`), and import that."
+        )
+
+
 def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -> Source:
-    delimiter = delimiter or _sniffed_delimiter(sample)
+    before = _BEFORE_HEADER.match(sample)
+    assert before is not None  # it may be empty
+    skipped, sample = len(_LINE_END.findall(before[0])), sample[before.end() :]
+    delimiter = delimiter or before["sign"] or _sniffed_delimiter(sample)
     try:
         header = next(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), [])
     except (csv.Error, TypeError) as error:
@@ -116,23 +171,29 @@ def _csv(readable: Path, path: Path, packed: str, sample: str, delimiter: str) -
         )
     columns = tuple(name or f"column {number}" for number, name in enumerate(columns, 1))
     types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
+    place = f"{sql_text(literal_path(readable))}, compression={sql_text(packed)}, auto_detect=false"
     options = (
-        f"{sql_text(literal_path(readable))}, auto_detect=false, header=true, delim={sql_text(delimiter)}, quote='\"', "
-        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], compression={sql_text(packed)}"
+        f"{place}, header=true, delim={sql_text(delimiter)}, quote='\"', "
+        f"escape='\"', columns={{{types}}}, nullstr=['', '\\N', 'NULL'], skip={skipped}"
+    )
+    lines = (
+        f"read_csv({place}, header=false, delim=chr(1), quote='', escape='', columns={{'line': 'VARCHAR'}}, "
+        "store_rejects=true, rejects_table='door_odd_lines', rejects_scan='door_odd_scans')"
     )
     return Source(
         file=path.name,
         size=path.stat().st_size,
         columns=columns,
+        lines=lines if len(columns) > 1 else "",  # a blank line of one column is a row
         scan=f"read_csv({options}, {_REJECTS})",
         numbered=f"(SELECT row_number() OVER () AS row_number, * FROM read_csv({options}, {_REJECTS}))",
-        header_rows=1,
+        header_rows=skipped + 1,
     )
 
 
 def _sniffed_delimiter(sample: str) -> str:
     """The delimiter that the header uses most outside quotes; a comma when it uses none."""
-    bare = "".join(sample.partition("\n")[0].split('"')[::2])
+    bare = "".join(_LINE_END.split(sample, maxsplit=1)[0].split('"')[::2])
     return max(_DELIMITERS, key=lambda sign: (bare.count(sign), -_DELIMITERS.index(sign)))
 
 
@@ -145,26 +206,32 @@ def _json_lines(store: DuckDB, readable: Path, path: Path, packed: str) -> Sourc
     return json_source(store, path.name, path.stat().st_size, f"SELECT line FROM {lines}")
 
 
-def json_source(store: DuckDB, file: str, size: int, lines: str, numbered: str = "") -> Source:
-    """JSON objects as a Source. `lines`: a SELECT of `line`; `numbered`: of `row_number, line`, if known."""
+def json_source(
+    store: DuckDB, file: str, size: int, lines: str, numbered: str = "", known: tuple[str, ...] = ()
+) -> Source:
+    """JSON objects as a Source. `lines`: a SELECT of `line`; `numbered`: of `row_number, line`, if known.
+
+    known: columns that there are though none of the lines may have them.
+    """
     keys = (
         "SELECT DISTINCT unnest(keys) FROM ("
         f"SELECT DISTINCT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys FROM ({lines})) ORDER BY 1"
     )
-    columns = tuple(str(row[0]) for row in store.execute(keys).fetchall())
+    columns = tuple(dict.fromkeys((*known, *(str(row[0]) for row in store.execute(keys).fetchall()))))
     paths = ", ".join(sql_text(json_path(name)) for name in columns) or "'$'"
     cells = "".join(f", cells[{index + 1}] AS c{index}" for index in range(len(columns)))
-    flaw = "(CASE WHEN json_valid(line) THEN json_type(line) <> 'OBJECT' ELSE true END)"
+    flaw = "(CASE WHEN is_json THEN json_type(line) <> 'OBJECT' ELSE true END)"
     read = f"CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cells"
     numbered = numbered or f"SELECT row_number() OVER () AS row_number, line FROM ({lines})"
-    scan = f"(SELECT line{cells} FROM (SELECT line, {read} FROM ({lines}) WHERE line IS NOT NULL))"
+    chosen = f"line, cells IS NOT NULL AS is_json{cells}"
+    there_is = "WHERE starts_with(line, '{') OR trim(line, E' \\t\\r') <> ''"
+    scan = f"(SELECT {chosen} FROM (SELECT line, {read} FROM ({lines}) {there_is}))"
     return Source(
         file=file,
         size=size,
         columns=columns,
         scan=scan,
-        numbered=f"(SELECT row_number, line{cells} FROM "
-        f"(SELECT row_number, line, {read} FROM ({numbered}) WHERE line IS NOT NULL))",
+        numbered=f"(SELECT row_number, {chosen} FROM (SELECT row_number, line, {read} FROM ({numbered}) {there_is}))",
         line="line",
         flaw=flaw,
         flaw_reason="it is not a JSON object",
@@ -200,8 +267,8 @@ def literal_path(path: Path) -> str:
 
 
 def json_path(name: str) -> str:
-    """The JSON path of a key, whatever signs it holds."""
-    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The way to a key in JSON, whatever signs it holds: a JSON pointer, which another can follow."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def sql_text(value: str) -> str:

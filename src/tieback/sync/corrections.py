@@ -1,0 +1,88 @@
+"""A fact that comes again and says something else: what becomes of it, and the sentence that tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tieback.schema import Table
+from tieback.store import DuckDB, Merged, merge, replaced_facts
+from tieback.sync.plan import Plan
+
+
+def taken(store: DuckDB, plan: Plan, facts: str, received_at: datetime) -> tuple[Merged, str]:
+    """Merge the SELECT `facts` into the table of `plan`; what came of it, and a notice of conflicts ("" when none).
+
+    A fact with a version is corrected by a later version. An exchange rate has none: there the later import counts.
+    Of facts that differ under one key and version, one stays by its content alone, and the notice says how to correct.
+    """
+    store.execute("DROP TABLE IF EXISTS merge_conflicts")
+    if plan.table.name != "fx_rates":
+        merged = merge(store, plan.table, facts, unversioned=plan.unversioned)
+        outdone = _outdone(store, plan.table, facts) if plan.unversioned and merged.known else ""
+        return merged, outdone or _conflicts(store, plan, merged.replaced)
+    corrected = _let_go(store, plan.table, facts, received_at)
+    later = f"SELECT 1 FROM fx_rates held WHERE {_same(plan.table)} AND held.received_at > TIMESTAMP '{received_at}'"
+    merged = merge(store, plan.table, f"SELECT * FROM ({facts}) given WHERE NOT EXISTS ({later})")
+    notice = _conflicts(store, plan, merged.replaced)
+    return Merged(merged.added - corrected, merged.known, merged.replaced + corrected), notice
+
+
+def _outdone(store: DuckDB, table: Table, facts: str) -> str:
+    """What of `facts`, which carry no version, is held and does not count, in a sentence."""
+    told = ", ".join(name for name in table.names if name not in ("origin", "received_at", table.version))
+    subject = " AND ".join(f"newest.{name} IS NOT DISTINCT FROM given.{name}" for name in table.subject)
+    newest = (
+        f"SELECT {', '.join(table.subject)}, arg_max(hash({told}), {table.version}) AS says "
+        f"FROM {table.name} GROUP BY {', '.join(table.subject)}"
+    )
+    given = f"SELECT DISTINCT {', '.join(table.subject)}, hash({told}) AS says FROM ({facts})"
+    sql = f"SELECT count(*) FROM ({given}) given JOIN ({newest}) newest ON {subject} WHERE newest.says <> given.says"
+    count = int(store.execute(sql, building=table.name).fetchall()[0][0])
+    if not count:
+        return ""
+    return (
+        f"{count:,} of its facts do not count: others for the same {', '.join(table.subject)} say otherwise, in a "
+        f"later import or beside them in the file. To have it your way, give each a {table.version} in a column of "
+        "that name."
+    )
+
+
+def _let_go(store: DuckDB, table: Table, facts: str, received_at: datetime) -> int:
+    """Take out what an earlier import said and `facts` says otherwise; returns how many that was."""
+    content = " AND ".join(f"held.{name} = given.{name}" for name in (*table.key, "rate"))
+    gone = store.execute(
+        f"DELETE FROM {table.name} held WHERE received_at < TIMESTAMP '{received_at}' "
+        f"AND EXISTS (SELECT 1 FROM ({facts}) given WHERE {_same(table)}) "
+        f"AND NOT EXISTS (SELECT 1 FROM ({facts}) given WHERE {content})",
+        building=table.name,
+    )
+    corrected = int(gone.fetchall()[0][0])
+    if corrected:  # a run looks at the number of facts, and at this one
+        name, total = f"replaced_{table.name}", replaced_facts(store).get(table.name, 0) + corrected
+        store.execute("DELETE FROM workspace WHERE name = ?", [name])
+        store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
+    return corrected
+
+
+def _same(table: Table) -> str:
+    return " AND ".join(f"held.{name} = given.{name}" for name in table.key)
+
+
+def _conflicts(store: DuckDB, plan: Plan, replaced: int) -> str:
+    """What `merge` found to differ under one key and version, in a sentence."""
+    if not store.has("merge_conflicts"):
+        return ""
+    count = int(store.execute("SELECT count(*) FROM merge_conflicts").fetchall()[0][0])
+    if not count:
+        return ""
+    table = plan.table
+    remedy = {
+        "fx_rates": "import the right ones again, in a command of their own",
+        "events": "give the right ones an event_id of their own and import them",
+    }.get(table.name, f"import the right ones with a later {table.version}")
+    key = ", ".join(table.key)
+    return (
+        f"{count:,} facts say something else than the {table.name} already held under the same {key}. Which of the two "
+        f"stays is settled by their content, not by order: {replaced:,} were replaced, {count - replaced:,} stayed. "
+        f"To have it your way, {remedy}."
+    )
