@@ -110,6 +110,15 @@ def test_a_newer_workspace_is_refused(tmp_path: Path) -> None:
         DuckDB(path, read_only=True)
 
 
+def test_an_older_workspace_is_not_read_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A command that only reads changes nothing, and says which one does."""
+    path = tmp_path / "w.duckdb"
+    with DuckDB(path) as store:
+        store.execute("UPDATE workspace SET value = ? WHERE name = 'schema_version'", [str(SCHEMA_VERSION - 1)])
+    with pytest.raises(WorkspaceError, match="run `tieback run` first"):
+        DuckDB(path, read_only=True)
+
+
 def test_a_migration_cut_off_goes_on_from_where_it_stood() -> None:
     """Each step is a transaction of its own: a failing step leaves the version before it."""
     with DuckDB(None) as store:

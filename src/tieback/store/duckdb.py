@@ -64,6 +64,7 @@ class DuckDB:
                 self.door.execute("SET enable_progress_bar_print = false")  # refused on connecting
                 if read_only:
                     self._refuse_newer()
+                    self._refuse_older()
                 else:
                     self._prepare()
             except BaseException as error:
@@ -212,6 +213,13 @@ class DuckDB:
             f"{self.path} is a DuckDB file, but none of tieback's; nothing was changed. Move it away, or make a "
             "workspace in another folder with `tieback init`."
         )
+
+    def _refuse_older(self) -> None:
+        if self._version() < SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{self.path} was last written by an older tieback, and is brought up to date by the next command that "
+                "writes: run `tieback run` first."
+            )
 
     def _refuse_newer(self) -> None:
         if self._version() > SCHEMA_VERSION:

@@ -14,11 +14,15 @@ _REPLACED = "replaced_"  # names of values in the table `workspace`
 
 @dataclass(frozen=True)
 class Merged:
-    """What came of a merge, in facts: new ones, ones already held, and held ones whose content was replaced."""
+    """What came of a merge, in facts: new ones, ones already held, and held ones whose content was replaced.
+
+    conflicts: those given that say something else than the ones held, whichever of the two stayed.
+    """
 
     added: int
     known: int
     replaced: int = 0
+    conflicts: int = 0
 
 
 def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False) -> Merged:
@@ -48,16 +52,15 @@ def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
     if unversioned:
         same = " AND ".join(_equal(table, name) for name in _told(table, unversioned=True))
         store.execute(f"DELETE FROM {_STAGE} given WHERE EXISTS (SELECT 1 FROM {table.name} held WHERE {same})")
-    replaced = _drop_losers(store, table)
+    conflicts, replaced = _drop_losers(store, table)
     match = " AND ".join(_equal(table, name) for name in table.key)
     sql = (
         f"INSERT INTO {table.name} SELECT * FROM {_STAGE} given "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table.name} held WHERE {match})"
     )
     taken = int(store.execute(sql, building=table.name).fetchall()[0][0])
-    if replaced:
-        _remember(store, table, replaced)
-    return Merged(taken - replaced, given - taken, replaced)
+    remember_replaced(store, table, replaced)
+    return Merged(taken - replaced, given - taken, replaced, conflicts)
 
 
 def replaced_facts(store: DuckDB) -> dict[str, int]:
@@ -66,7 +69,10 @@ def replaced_facts(store: DuckDB) -> dict[str, int]:
     return {row["name"].removeprefix(_REPLACED): int(row["value"]) for row in rows}
 
 
-def _remember(store: DuckDB, table: Table, replaced: int) -> None:
+def remember_replaced(store: DuckDB, table: Table, replaced: int) -> None:
+    """Count `replaced` held rows more, so that the next run sees a change."""
+    if not replaced:
+        return
     name, total = _REPLACED + table.name, replaced_facts(store).get(table.name, 0) + replaced
     store.execute("DELETE FROM workspace WHERE name = ?", [name])
     store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
@@ -88,8 +94,11 @@ def _drop_repeats(store: DuckDB, table: Table, name: str, told: tuple[str, ...])
     return int(store.execute(f"DELETE FROM {name} WHERE rowid IN ({later})", building=table.name).fetchall()[0][0])
 
 
-def _drop_losers(store: DuckDB, table: Table) -> int:
-    """Take held rows out that the stage has with the same key and a smaller content; returns how many."""
+def _drop_losers(store: DuckDB, table: Table) -> tuple[int, int]:
+    """Take held rows out that the stage has with the same key and a smaller content.
+
+    Returns how many rows of the two differ under one key, and how many went.
+    """
     match = " AND ".join(_equal(table, name) for name in table.key)
     content = f"hash({', '.join(_content(table))}) AS content"
     sql = (
@@ -99,8 +108,9 @@ def _drop_losers(store: DuckDB, table: Table) -> int:
         f"ON {match} WHERE held.content <> given.content"
     )
     store.execute(sql, building=table.name)
-    if not store.execute("SELECT 1 FROM merge_conflicts LIMIT 1").fetchall():
-        return 0
+    conflicts = int(store.execute("SELECT count(*) FROM merge_conflicts").fetchall()[0][0])
+    if not conflicts:
+        return 0, 0
     losers = (
         f"SELECT held_row FROM merge_conflicts "
         f"JOIN (SELECT rowid AS held_row, {_digest(_content(table))} AS was FROM {table.name} "
@@ -108,7 +118,7 @@ def _drop_losers(store: DuckDB, table: Table) -> int:
         f"JOIN (SELECT rowid AS given_row, {_digest(_content(table))} AS new FROM {_STAGE}) USING (given_row) "
         "WHERE new < was"
     )
-    return int(store.execute(f"DELETE FROM {table.name} WHERE rowid IN ({losers})").fetchall()[0][0])
+    return conflicts, int(store.execute(f"DELETE FROM {table.name} WHERE rowid IN ({losers})").fetchall()[0][0])
 
 
 def _content(table: Table) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from tieback.schema import Table
-from tieback.store import DuckDB, Merged, merge, replaced_facts
+from tieback.store import DuckDB, Merged, merge, remember_replaced
 from tieback.sync.plan import Plan
 
 
@@ -15,16 +16,15 @@ def taken(store: DuckDB, plan: Plan, facts: str, received_at: datetime) -> tuple
     A fact with a version is corrected by a later version. An exchange rate has none: there the later import counts.
     Of facts that differ under one key and version, one stays by its content alone, and the notice says how to correct.
     """
-    store.execute("DROP TABLE IF EXISTS merge_conflicts")
     if plan.table.name != "fx_rates":
         merged = merge(store, plan.table, facts, unversioned=plan.unversioned)
         outdone = _outdone(store, plan.table, facts) if plan.unversioned and merged.known else ""
-        return merged, outdone or _conflicts(store, plan, merged.replaced)
+        return merged, outdone or _conflicts(plan, merged)
     corrected = _let_go(store, plan.table, facts, received_at)
     later = f"SELECT 1 FROM fx_rates held WHERE {_same(plan.table)} AND held.received_at > TIMESTAMP '{received_at}'"
     merged = merge(store, plan.table, f"SELECT * FROM ({facts}) given WHERE NOT EXISTS ({later})")
-    notice = _conflicts(store, plan, merged.replaced)
-    return Merged(merged.added - corrected, merged.known, merged.replaced + corrected), notice
+    counted = replace(merged, added=merged.added - corrected, replaced=merged.replaced + corrected)
+    return counted, _conflicts(plan, merged)
 
 
 def _outdone(store: DuckDB, table: Table, facts: str) -> str:
@@ -57,10 +57,7 @@ def _let_go(store: DuckDB, table: Table, facts: str, received_at: datetime) -> i
         building=table.name,
     )
     corrected = int(gone.fetchall()[0][0])
-    if corrected:  # a run looks at the number of facts, and at this one
-        name, total = f"replaced_{table.name}", replaced_facts(store).get(table.name, 0) + corrected
-        store.execute("DELETE FROM workspace WHERE name = ?", [name])
-        store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
+    remember_replaced(store, table, corrected)
     return corrected
 
 
@@ -68,12 +65,9 @@ def _same(table: Table) -> str:
     return " AND ".join(f"held.{name} = given.{name}" for name in table.key)
 
 
-def _conflicts(store: DuckDB, plan: Plan, replaced: int) -> str:
-    """What `merge` found to differ under one key and version, in a sentence."""
-    if not store.has("merge_conflicts"):
-        return ""
-    count = int(store.execute("SELECT count(*) FROM merge_conflicts").fetchall()[0][0])
-    if not count:
+def _conflicts(plan: Plan, merged: Merged) -> str:
+    """What was found to differ under one key and version, in a sentence; "" when nothing was."""
+    if not merged.conflicts:
         return ""
     table = plan.table
     remedy = {
@@ -82,7 +76,8 @@ def _conflicts(store: DuckDB, plan: Plan, replaced: int) -> str:
     }.get(table.name, f"import the right ones with a later {table.version}")
     key = ", ".join(table.key)
     return (
-        f"{count:,} facts say something else than the {table.name} already held under the same {key}. Which of the two "
-        f"stays is settled by their content, not by order: {replaced:,} were replaced, {count - replaced:,} stayed. "
+        f"{merged.conflicts:,} facts say something else than the {table.name} already held under the same {key}. Which "
+        f"of the two stays is settled by their content, not by order: {merged.replaced:,} were replaced, "
+        f"{merged.conflicts - merged.replaced:,} stayed. "
         f"To have it your way, {remedy}."
     )

@@ -147,8 +147,6 @@ class _Build:
         cleaned = {}
         for name, cell in self.plan.cells.items():
             text = cell.text
-            if name in ("url", "referrer"):  # an address coded twice; one coded once is cut out with the rest
-                text = f"CASE WHEN contains({text}, '%25') THEN {cells.without_addresses(text)} ELSE {text} END"
             if name in ("email", "phone"):
                 text = f"CASE WHEN NOT {is_nothing(name, text)} THEN {text} END"
             cleaned[name] = cells.Named(name, text)

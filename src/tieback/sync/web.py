@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tieback.schema.click_ids import CLICK_IDS
+from tieback.sync.cells import without_addresses
 
 TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 
 _WRITTEN = {"sccid": "ScCid"}  # where the platform writes it otherwise
-_ADDRESS = r"[^\s\"/?&=:;,<>]+(@|%40)[^\s\"/?&=:;,<>@]+\.[a-z]{2,}"
 
 Layer = dict[str, str]
 
@@ -43,14 +43,6 @@ def derived(given: Iterable[str]) -> tuple[list[Layer], dict[str, str]]:
         if name in known and name in facts:
             facts[name] = f"coalesce(t_{name}, {facts[name]})"
     return [layer for layer in layers if layer], facts
-
-
-def without_addresses(text: str) -> str:
-    """SQL of `text` with e-mail addresses in it blotted out."""
-    return (
-        f"CASE WHEN contains({text}, '@') OR contains({text}, '%40') "
-        f"THEN regexp_replace({text}, '{_ADDRESS}', '[e-mail]', 'gi') ELSE {text} END"
-    )
 
 
 def _landing_page(layers: list[Layer], facts: dict[str, str]) -> None:
