@@ -10,6 +10,7 @@ from typing import Any
 
 from tieback.errors import UsageError
 from tieback.metrics.dimensions import UNATTRIBUTED
+from tieback.metrics.measures import money
 from tieback.metrics.reports import Key, Question
 
 Rows = Callable[[str, list[Any]], list[dict[str, Any]]]
@@ -58,7 +59,7 @@ def cohorts(rows: Rows, asked: Question, attributes: str = "") -> Cohorts:
     without: dict[str, Decimal] = dict.fromkeys(asked.models, Decimal(0))
     for row in found:
         if row["cohort"] is None:
-            without[row["model"]] += _money(row["revenue"], asked)
+            without[row["model"]] += money(row["revenue"], asked.decimals)
     listed = [_cohort(row, asked, as_of) for row in known]
     places = {model: place for place, model in enumerate(asked.models)}
     listed.sort(key=lambda one: (places[one.model], one.month, tuple(str(part) for part in one.key)))
@@ -84,11 +85,7 @@ def _cohort(row: dict[str, Any], asked: Question, as_of: date) -> Cohort:
 
 
 def _per_lead(minor: Any, leads: float, asked: Question) -> Decimal | None:
-    return _money(minor, asked) / Decimal(str(leads)) if leads else None
-
-
-def _money(minor: Any, asked: Question) -> Decimal:
-    return Decimal(int(minor)).scaleb(-asked.decimals)
+    return money(minor, asked.decimals) / Decimal(str(leads)) if leads else None
 
 
 def _cohort_rows(asked: Question, attributes: str) -> tuple[str, list[Any]]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from tieback.config import currency_decimals
+from tieback.metrics.measures import money
 
 Row = Mapping[str, Any]
 
@@ -82,13 +83,13 @@ def explanation(
     """
     given: dict[Any, dict[str, Credit]] = {}
     for row in sorted(credits, key=lambda row: models.index(row["model"])):
-        credit = Credit(round(row["share"], 12), _money(row["value_minor"], decimals))
+        credit = Credit(round(row["share"], 12), money(row["value_minor"], decimals))
         given.setdefault(row["touch_id"], {})[row["model"]] = credit
     left_out = conversion["excluded_reason"]
     listed = [_touch(row, given.get(row["touch_id"], {}), left_out) for row in touches]
     found = Explanation(
         {name: conversion[name] for name in _SHOWN},
-        _money(conversion["value_minor"], decimals),
+        money(conversion["value_minor"], decimals),
         base_currency,
         models,
         listed,
@@ -118,10 +119,6 @@ def document(of: Explanation) -> dict[str, Any]:
         "unattributed": {model: vars(credit) for model, credit in of.unattributed.items()},
         "notes": of.notes,
     }
-
-
-def _money(minor: int, decimals: int) -> Decimal:
-    return Decimal(minor).scaleb(-decimals)
 
 
 def _touch(row: Row, credits: dict[str, Credit], left_out: str | None) -> Touch:

@@ -14,6 +14,11 @@ Unit = Literal["money", "count", "ratio", "days"]
 Number = Decimal | float | int
 
 
+def money(minor: int, decimals: int) -> Decimal:
+    """Whole minor units as an amount of a currency with so many decimals."""
+    return Decimal(int(minor)).scaleb(-decimals)
+
+
 @dataclass(frozen=True)
 class Measures:
     """The sums of some rows of `performance`, under one model and date basis.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tieback.metrics.measures import money
+
 Rows = Callable[[str, list[Any]], list[dict[str, Any]]]
 
 
@@ -41,24 +43,20 @@ def reconciliation(rows: Rows, models: tuple[str, ...], decimals: int) -> Reconc
         row = credited.get(model, {"credited": 0, "unattributed": 0})
         parts = int(row["credited"]), int(row["unattributed"])
         amounts = (revenue, *parts, revenue - sum(parts))
-        accounts.append(Reconciled(model, *(_money(minor, decimals) for minor in amounts)))
+        accounts.append(Reconciled(model, *(money(minor, decimals) for minor in amounts)))
         if revenue != sum(parts):
-            faults.append(f"{model}: credit and revenue differ by {_money(revenue - sum(parts), decimals):,}")
+            faults.append(f"{model}: credit and revenue differ by {money(revenue - sum(parts), decimals):,}")
     faults += [_conversion_fault(row, decimals) for row in rows(_OFF, [])]
     faults += [
-        f"{row['model']}: performance by basis {row['basis']} shows {_money(int(row['shown']), decimals):,} "
-        f"where credit is {_money(int(row['credit']), decimals):,}"
+        f"{row['model']}: performance by basis {row['basis']} shows {money(row['shown'], decimals):,} "
+        f"where credit is {money(row['credit'], decimals):,}"
         for row in rows(_ROLL_UPS, [])
     ]
     return Reconciliation(accounts, faults)
 
 
-def _money(minor: int, decimals: int) -> Decimal:
-    return Decimal(minor).scaleb(-decimals)
-
-
 def _conversion_fault(row: dict[str, Any], decimals: int) -> str:
-    worth, credit = _money(int(row["worth"]), decimals), _money(int(row["credit"]), decimals)
+    worth, credit = money(row["worth"], decimals), money(row["credit"], decimals)
     more = f" (and {row['conversions'] - 1:,} more)" if row["conversions"] > 1 else ""
     return f"{row['model']}: {row['conversion_id']} is worth {worth:,} and has credit for {credit:,}{more}"
 

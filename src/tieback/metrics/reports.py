@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from tieback.metrics.dimensions import UNATTRIBUTED, Dimension
-from tieback.metrics.measures import Measures
+from tieback.metrics.measures import Measures, money
 
 Rows = Callable[[str, list[Any]], list[dict[str, Any]]]
 Basis = Literal["conversion", "touch", "spend"]
@@ -161,7 +161,7 @@ _NOTHING: dict[str, Any] = dict.fromkeys(_SUMS, 0)
 
 def _measures(row: Mapping[str, Any], asked: Question) -> Measures:
     sums: dict[str, Any] = {field.name: row[field.name] for field in fields(Measures)}
-    return Measures(**sums | {name: Decimal(int(row[name])).scaleb(-asked.decimals) for name in _MONEY})
+    return Measures(**sums | {name: money(row[name], asked.decimals) for name in _MONEY})
 
 
 def _few(
@@ -242,5 +242,5 @@ def _left_out(rows: Rows, asked: Question, totals: Mapping[str, Measures], table
         return {}
     window, days = _window(asked, "date")
     sql = f"SELECT model, sum(revenue_minor) AS revenue FROM {table} WHERE basis = 'touch'{window} GROUP BY model"
-    whole = {row["model"]: Decimal(int(row["revenue"])).scaleb(-asked.decimals) for row in rows(sql, days)}
+    whole = {row["model"]: money(row["revenue"], asked.decimals) for row in rows(sql, days)}
     return {model: whole.get(model, Decimal(0)) - totals[model].revenue for model in asked.models}
