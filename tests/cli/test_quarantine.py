@@ -70,6 +70,14 @@ def test_no_to_the_question_is_an_answer(folder: Path) -> None:
     assert "No refused rows" in called(folder, "quarantine", "list").stderr
 
 
+def test_no_to_wiping_the_vault_deletes_nothing(folder: Path) -> None:
+    """An answer, too: only a yes wipes."""
+    for word, said in (("n", "Nothing was deleted."), ("y", "2 refused rows emptied")):
+        answered = CliRunner().invoke(group, ["-w", str(folder), "vault", "wipe"], input=f"{word}\n")
+        assert (answered.exit_code, answered.stdout) == (0, "")
+        assert said in answered.stderr
+
+
 def test_wiping_the_vault_empties_refused_rows(folder: Path) -> None:
     """Row numbers and reasons stay, contents go; a wiped row can no longer be retried."""
     assert called(folder, "vault", "wipe", "--yes").exit_code == 0

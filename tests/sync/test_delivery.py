@@ -19,7 +19,6 @@ from tieback.store import DuckDB
 from tieback.sync import delivery as delivery_module
 from tieback.sync import import_file, mapping_for, mapping_from, preview
 from tieback.sync.quarantine import discard, retry
-from tieback.sync.vault import wipe
 
 
 def refusals(store: DuckDB) -> list[Any]:
@@ -189,21 +188,6 @@ def test_a_preview_shows_each_fact_also_two_of_one_table(store: DuckDB, tmp_path
     )
     seen = preview(store, tmp_path / "in.csv", mapping_from(both, "deals"), PERSONAL, MOMENT)
     assert [row["stage"] for row in seen.facts["deals"]] == ["first", "won"]
-
-
-def test_wiping_the_vault_leaves_no_raw_value_in_the_file(tmp_path: Path) -> None:
-    """Neither the vault nor refused rows, nor the warehouse file's bytes, hold an address afterwards; facts stay."""
-    path = tmp_path / "warehouse.duckdb"
-    rows = "contact_id,email,changed_at\n1,zebra.person@acme.example,2025-01-01\n2,zebra.person@acme.example,never\n"
-    with DuckDB(path) as store:
-        taken(store, tmp_path, "contacts", rows)
-        held = facts(store, "contacts")
-    gone = wipe(path, "500MB")
-    assert (gone.values, gone.refused) == (1, 1)
-    assert b"zebra" not in path.read_bytes()
-    with DuckDB(path) as store:
-        assert facts(store, "contacts") == held
-        assert facts(store, "quarantine", "raw") == ["{}"]
 
 
 EVENTS = st.fixed_dictionaries(

@@ -15,9 +15,9 @@ def command() -> None:
 
 
 @command.command("wipe")
-@click.confirmation_option("--yes", prompt="Delete every raw e-mail address and phone number for good?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def wipe(folder: Path) -> None:
+def wipe(folder: Path, yes: bool) -> None:
     """Delete the raw values for good, and empty the rows in quarantine, which may hold some.
 
     Facts keep their hashes, so no number in any report changes. The files that were imported are yours to delete.
@@ -29,5 +29,8 @@ def wipe(folder: Path) -> None:
     workspace = open_workspace(folder)
     if not workspace.warehouse.exists():
         raise WorkspaceError(f"{folder} holds no data yet: there is nothing to wipe.")
+    if not yes and not click.confirm("Delete every raw e-mail address and phone number for good?", err=True):
+        say("Nothing was deleted.")
+        return
     gone = vault.wipe(workspace.warehouse, workspace.settings.warehouse.memory)
     say(f"{gone.values:,} raw addresses and numbers deleted, {gone.refused:,} refused rows emptied.")
