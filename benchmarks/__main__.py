@@ -106,7 +106,7 @@ def _same_numbers(workspace: Path, rival: Path) -> None:
     door.execute(
         f"ATTACH '{workspace / 'warehouse.duckdb'}' AS ours (READ_ONLY); ATTACH '{rival}' AS theirs (READ_ONLY)"
     )
-    credit = "SELECT model, conversion_id, touch_id, value_minor, round(share, 9) FROM {}.credits"
+    credit = "SELECT model, conversion_id, touch_id, value_minor, round(share, 6) FROM {}.credits"
     revenue = "SELECT date, basis, model, channel, source, medium, campaign, content, landing_page, sum(revenue_minor) FROM {}.performance WHERE model <> '' GROUP BY ALL"
     for what, select in (("credits", credit), ("performance", revenue)):
         one, other = select.format("ours"), select.format("theirs")

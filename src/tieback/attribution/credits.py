@@ -8,15 +8,20 @@ from ibis.expr import types as ir
 from tieback.attribution.models import Model
 from tieback.schema.remembered import remembered
 
+# Weights are counted in grains of the largest weight: whole numbers have one sum in any order, which fractions do not.
+# Fine enough for thirteen digits, and coarse enough for a quarter of a million touches in one journey.
+_GRAINS = 2**45
+
 
 @remembered
 def credits(journeys: ir.Table, conversions: ir.Table, name: str, model: Model) -> ir.Table:
     """The rows of the table `credits` for one `model`, under the name it was given.
 
-    Weights become shares that sum to 1 per conversion, and shares of value_minor whole minor units by the method of the
-    largest remainder: each touch gets its share rounded down (of the value without sign), and what is left goes, a unit
-    each, to the largest fractions, ties to the earlier touch. So a refund takes back what its sale gave, to the cent.
-    Fractions are rounded to six digits first, so that engines that add up in another order agree on them.
+    Weights become shares that sum to 1 per conversion, the same in whatever order they are added up. Shares of
+    value_minor become whole minor units by the method of the largest remainder: each touch gets its share rounded down
+    (of the value without sign), and what is left goes, a unit each, to the largest fractions, ties to the earlier
+    touch. So a refund takes back what its sale gave, to the cent. Fractions are rounded to six digits first, so that
+    the noise of binary fractions decides nothing.
     A counted conversion of which no touch has weight is one row without touch: Unattributed, share 1, all its value.
     """
     return _in_minor_units(_shares(_weighed(journeys, model), conversions)).select(
@@ -36,7 +41,10 @@ def _shares(weighed: ir.Table, conversions: ir.Table) -> ir.Table:
     counted = conversions.filter(conversions.excluded_reason.isnull()).select("conversion_id", "value_minor")
     rows = counted.left_join(weighed, "conversion_id")
     rows = rows.select("conversion_id", "touch_id", "position", "value_minor", weight=rows.weight.fill_null(1.0))
-    return rows.mutate(share=rows.weight / rows.weight.sum().over(group_by="conversion_id"))
+    largest = rows.weight.max().over(group_by="conversion_id")
+    rows = rows.mutate(grains=(rows.weight / largest * float(_GRAINS)).round().cast("int64"))
+    whole = rows.grains.sum().over(group_by="conversion_id")
+    return rows.mutate(share=rows.grains.cast("float64") / whole.cast("float64"))
 
 
 def _in_minor_units(rows: ir.Table) -> ir.Table:
