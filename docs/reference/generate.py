@@ -188,7 +188,7 @@ def _metric(metric: Metric) -> str:
         " ".join(meaning.split()),
         "",
         f"- Formula: {' '.join(formula.removeprefix('Formula: ').split())}",
-        f"- Unit: {_UNITS[metric.unit]}",
+        f"- Unit: {_UNITS[metric.unit] if metric.by_account else _UNITS[metric.unit].partition(' (by share')[0]}",
         f"- Misleads: {' '.join(misleads.split())}",
         "",
     ]

@@ -22,6 +22,7 @@ from tieback.misfits import misfit
 
 FILE_NAME = "tieback.toml"
 SALT_NAME = "tieback.salt"
+WAREHOUSE_NAME = "warehouse.duckdb"
 STAGES = ("lead", "mql", "sql", "opportunity", "customer", "lost")
 ORDER_KINDS = ("order", "subscription", "renewal", "expansion", "refund")
 
@@ -210,7 +211,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with a tieback.toml: its settings and where its files lie."""
+    """A folder with a tieback.toml: its settings and where its files lie. salt: empty when its file is lost."""
 
     folder: Path
     settings: Settings
@@ -219,7 +220,7 @@ class Workspace:
     @property
     def warehouse(self) -> Path:
         """The embedded warehouse's file."""
-        return self.folder / "warehouse.duckdb"
+        return self.folder / WAREHOUSE_NAME
 
 
 def open_workspace(folder: Path) -> Workspace:
@@ -235,6 +236,8 @@ def open_workspace(folder: Path) -> Workspace:
         raise WorkspaceError(
             f"There is no {FILE_NAME} in {where}. Make one with `tieback init`, or name its folder with -w."
         ) from None
+    except NotADirectoryError:
+        raise WorkspaceError(f"{folder} is a file. Name the workspace's folder with -w.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"{file} cannot be read ({error}). Mend the file or its permissions.") from None
     return Workspace(folder, settings_from(text, str(file)), _salt(folder))
@@ -351,9 +354,11 @@ def write_new(file: Path, text: str, mode: int = 0o666) -> None:
 
 
 def _salt(folder: Path) -> str:
-    """The workspace's salt; made on first use, readable by its owner alone."""
+    """The workspace's salt; made on first use, readable by its owner alone. Empty where it is gone but facts are not."""
     file = folder / SALT_NAME
     try:
+        if not file.exists() and (folder / WAREHOUSE_NAME).exists():
+            return ""
         if not file.exists():
             with suppress(FileExistsError):
                 write_new(file, os.urandom(32).hex() + "\n", 0o600)

@@ -47,6 +47,9 @@ def test_exported_rows_can_be_mended_and_imported(folder: Path) -> None:
     assert json.loads(told.stdout)[0]["facts_added"] == 1
     lines = called(folder, "quarantine", "export", "--format", "jsonl").stdout.splitlines()
     assert json.loads(lines[0])["_column"] == "amount"
+    again = called(folder, "quarantine", "export", str(folder / "out.csv"))
+    assert "is there already, and may hold what you have mended" in str(again.exception)
+    assert ",5," in (folder / "out.csv").read_text()
 
 
 def test_a_retry_with_a_better_mapping_empties_the_quarantine(folder: Path) -> None:

@@ -43,3 +43,28 @@ def test_a_workspace_that_cannot_be_written_can_be_read(folder: Path, tmp_path: 
     assert ended.stdout.startswith("channel,model,")
     assert ended.returncode == WorkspaceError.exit_code
     assert ended.stderr.splitlines()[-1].startswith("Error: The workspace cannot be written (")
+
+
+def test_a_salt_that_is_gone_is_not_made_anew(folder: Path, tmp_path: Path) -> None:
+    """A new one would fit no fact: the old one has to come back."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    (folder / "tieback.salt").unlink()
+    error = tieback(folder, "report").exception
+    assert isinstance(error, WorkspaceError)
+    assert "tieback.salt is missing" in str(error)
+    assert not (folder / "tieback.salt").exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
+    """Dragging the settings file there is a likely slip."""
+    error = tieback(folder / "tieback.toml", "report").exception
+    assert isinstance(error, WorkspaceError)
+    assert str(error).endswith("tieback.toml is a file. Name the workspace's folder with -w.")
+
+
+def test_a_question_that_nobody_answers_is_told(folder: Path) -> None:
+    """Without anyone at the keyboard nothing was interrupted; the remedy is --yes."""
+    call = [sys.executable, "-m", "tieback", "-w", str(folder), "vault", "wipe"]
+    ended = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr.splitlines()[-1].startswith("The question was not answered, so nothing was done. Give --yes")

@@ -17,6 +17,7 @@ KEPT = Path(__file__).with_name("schema_1.sql")
 def test_a_workspace_of_schema_1_opens_and_runs(tmp_path: Path) -> None:
     """Every fact, waiting row and remembered address is still there, and the numbers are those of its facts."""
     (tmp_path / "tieback.toml").write_text(SETTINGS)
+    (tmp_path / "tieback.salt").write_text("ab" * 32)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as door:
         door.execute(KEPT.read_text())
     assert tieback(tmp_path, "run").exception is None

@@ -45,6 +45,9 @@ PLAIN = HEADER + ROW
         ("old_mac_semicolons.csv", PLAIN.replace("\n", "\r").replace(",", ";").encode()),
         ("blank_lines_first.csv", b"\xef\xbb\xbf\r\n \r\n" + PLAIN.replace("\n", "\r\n").encode()),
         ("told_to_excel.csv", b"\xef\xbb\xbfsep=;\r\n" + PLAIN.replace("\n", "\r\n").replace(",", ";").encode()),
+        ("told_to_excel_in_one_line_end.csv", b"sep=,\n" + PLAIN.replace("\n", "\r\n").encode()),
+        ("blank_in_one_line_end.csv", b"\n" + HEADER.replace("\n", "\r\n").encode() + ROW.encode()),
+        ("told_to_excel_and_blank.csv", b"sep=,\r\n\r\n" + PLAIN.replace("\n", "\r\n").encode()),
         ("told_to_excel_in_utf16.csv", ('"sep=|"\n' + PLAIN.replace(",", "|")).encode("utf-16")),
     ],
 )

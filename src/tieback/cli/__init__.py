@@ -115,7 +115,10 @@ def main() -> None:
         sys.stdout.flush()
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error, click.Abort) and error.__cause__ is None:  # of a question
+            _say("\nThe question was not answered, so nothing was done. Give --yes to go on without being asked.")
+            sys.exit(130)
         _say("Interrupted. Nothing that was confirmed is lost; run the same command again to go on.")
         sys.exit(130)
     except click.ClickException as error:

@@ -112,7 +112,8 @@ def _import(
         emit([_row(delivery) for delivery in deliveries], form)
     if any(delivery.rows_refused for delivery in deliveries):
         say("See why rows were refused: tieback quarantine list")
-    say("Next: tieback run")
+    if any(delivery.facts_added or delivery.facts_replaced for delivery in deliveries):
+        say("Next: tieback run")
 
 
 @contextmanager

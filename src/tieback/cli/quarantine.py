@@ -58,11 +58,13 @@ def list_refusals(folder: Path, delivery: str, rows: bool, form: str) -> None:
 def export(folder: Path, file: Path | None, delivery: str, form: str | None) -> None:
     """Write the refused rows, by their own columns and with the reason, to FILE or stdout.
 
-    Mend them there and import that file with the same mapping.
+    Mend them there and import that file with the same mapping; then discard the refused ones.
     """
     from tieback.errors import InputError
     from tieback.sync.quarantine import refused_rows
 
+    if file is not None and file.exists():
+        raise InputError(f"{file} is there already, and may hold what you have mended. Choose another name.")
     with _store(folder, delivery) as store:
         found = refused_rows(store, delivery)
     is_json = form == "jsonl" or (form is None and file is not None and file.suffix in (".jsonl", ".ndjson"))

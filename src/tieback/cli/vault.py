@@ -29,7 +29,9 @@ def wipe(folder: Path, yes: bool) -> None:
     workspace = open_workspace(folder)
     if not workspace.warehouse.exists():
         raise WorkspaceError(f"{folder} holds no data yet: there is nothing to wipe.")
-    if not yes and not click.confirm("Delete every raw e-mail address and phone number for good?", err=True):
+    if not yes and not click.confirm(
+        "Delete every raw e-mail address and phone number, and empty the rows in quarantine, for good?", err=True
+    ):
         say("Nothing was deleted.")
         return
     gone = vault.wipe(workspace.warehouse, workspace.settings.warehouse.memory)

@@ -64,12 +64,18 @@ def settings_of(folder: Path) -> Settings:
 
 def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None:
     """Remember a digest of the salt; under another one, nobody who was imported before would be known again."""
+    file = workspace.folder / SALT_NAME
+    if not workspace.salt:
+        raise WorkspaceError(
+            f"{file} is missing, the salt under which this workspace was filled: without it, nobody imported before "
+            "would be known again. Put that file back from a backup."
+        )
     digest = hashlib.sha256(workspace.salt.encode()).hexdigest()
     kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SALT])
     if not kept and not read_only:
         store.execute("INSERT INTO workspace VALUES (?, ?)", [_SALT, digest])
     elif kept and kept[0]["value"] != digest:
         raise WorkspaceError(
-            f"{workspace.folder / SALT_NAME} is not the salt under which this workspace was filled: nobody imported "
+            f"{file} is not the salt under which this workspace was filled: nobody imported "
             "before would be known again. Put that file back from a backup."
         )

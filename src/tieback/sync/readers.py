@@ -33,7 +33,8 @@ _DELIMITERS = ",;\t|"
 _REJECTS = "store_rejects=true, rejects_table='door_rejects', rejects_scan='door_scans'"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # Blank lines, and the line by which Excel is told the delimiter.
-_BEFORE_HEADER = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*(?:\"?sep=(?P<sign>.)\"?(?:\r\n|\r|\n))?", re.IGNORECASE)
+_BLANK_LINES = r"(?:[ \t]*(?:\r\n|\r|\n))*"
+_BEFORE_HEADER = re.compile(rf"{_BLANK_LINES}(?:\"?sep=(?P<sign>.)\"?(?:\r\n|\r|\n){_BLANK_LINES})?", re.IGNORECASE)
 _LONGEST_LINE = 32_000_000  # bytes; a JSON line may carry a whole page
 
 
@@ -94,7 +95,10 @@ def opened(store: DuckDB, path: Path, assumed: Assumed, *, format: str = "", del
             yield _parquet(store, readable, path)
         return
     with as_utf8(path, start, assumed) as plain, _reading(path), _checked(path, start, plain):
-        yield replace(_text(store, plain.path, path, start, plain.sample, format, delimiter), notices=plain.notices)
+        source = _text(store, plain.path, path, start, plain.sample, format, delimiter)
+        if source.header_rows > 1 and not assumed.mixed_ends:
+            raise MixedEndsError  # lines that are passed over mislead the engine about how the others end
+        yield replace(source, notices=plain.notices)
 
 
 @contextmanager
