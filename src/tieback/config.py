@@ -129,7 +129,7 @@ class Exclude(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[exclude]: what never counts. Patterns are globs, letter case ignored."""
 
     bots: bool = True
-    email_domains: tuple[str, ...] = ()  # staff and partners
+    email_domains: tuple[str, ...] = ()  # staff and partners, by the domain that is registered: acme.com
     user_ids: tuple[str, ...] = ()
     anonymous_ids: tuple[str, ...] = ()
     deals: tuple[str, ...] = ("test*", "*(test)*")  # by name or id
@@ -354,7 +354,7 @@ def write_new(file: Path, text: str, mode: int = 0o666) -> None:
 
 
 def _salt(folder: Path) -> str:
-    """The workspace's salt; made on first use, readable by its owner alone. Empty where it is gone but facts are not."""
+    """The workspace's salt; made on first use, for its owner alone. Empty where it is lost and facts are not."""
     file = folder / SALT_NAME
     try:
         if not file.exists() and (folder / WAREHOUSE_NAME).exists():

@@ -164,6 +164,9 @@ def test_a_win_that_was_taken_back_is_left_out() -> None:
             *(deal(name, "2026-01-03", stage) for name, stage in (("1", "lost"), ("2", "proposal"), ("3", "lost"))),
             deal("3", "2026-01-04", "won"),
             deal("3", "2026-01-05", "a stage that nobody declared"),
+            deal("5", "2026-01-02", "won", 5),
+            deal("5", "2026-01-03", "lost"),
+            deal("5", "2026-01-04", "proposal"),
             deal("4", "2026-01-02", "won", 5),
             deal("4", "2026-01-03", "lead"),
         ],
@@ -173,6 +176,7 @@ def test_a_win_that_was_taken_back_is_left_out() -> None:
     assert reasons == {
         "customer:1": "taken back: the deal is now at stage lost",
         "customer:2": "taken back: the deal is now at stage opportunity",
+        "customer:5": "taken back: the deal is now at stage opportunity",
         "refund:r": "taken back: the deal is now at stage lost",
     }
     assert {name for name, row in seen.items() if row["is_revenue"] and not row["excluded_reason"]} == {
@@ -188,6 +192,20 @@ def test_a_company_that_bought_by_deal_and_by_order_is_one_customer() -> None:
     assert (apart["order:o"]["subject_id"], apart["order:p"]["subject_id"]) == ("ada", "crm:A9")
     assert (dealing["order:o"]["subject_id"], dealing["order:o"]["account_id"]) == ("domain:acme.com", None)
     assert {name for name, row in dealing.items() if row["is_new_customer"]} == {"customer:1", "order:p"}
+
+
+def test_a_deal_that_is_left_out_makes_no_company_a_customer() -> None:
+    """A test deal counts nowhere: not in who buys either."""
+    test = deal("1", "2026-01-01", "won", 5, name="test")
+    seen = found(deals=[test], orders=[order("o", "2026-01-05", 1, email_hash="mail-ada")])
+    assert (seen["order:o"]["subject_id"], seen["order:o"]["is_new_customer"]) == ("ada", True)
+
+
+def test_a_refund_of_an_unknown_sale_is_the_company_s_whose_person_it_names() -> None:
+    """It comes off what that customer brought, as the order would have been added."""
+    refund = order("r", "2026-03-05", 1, "refund", sale_id="unknown", email_hash="mail-ada")
+    seen = found(deals=[deal("1", "2026-01-01", "won", 5)], orders=[refund])
+    assert seen["refund:r"]["subject_id"] == seen["customer:1"]["subject_id"] == "domain:acme.com"
 
 
 def test_the_first_sale_makes_the_customer() -> None:

@@ -261,6 +261,7 @@ def test_staff_are_internal_in_all_their_visits() -> None:
     ]
     internal = {
         "email": Exclude(email_domains=("acme.*",)),
+        "all below a domain": Exclude(email_domains=("*.acme.com",)),
         "login": Exclude(user_ids=("qa-*",)),
         "device": Exclude(anonymous_ids=("kiosk.?",)),
         "none": Exclude(email_domains=("other.com",)),
@@ -269,7 +270,13 @@ def test_staff_are_internal_in_all_their_visits() -> None:
         name: [row["touch_id"] for row in found(events, people, Settings(exclude=exclude)) if row["is_internal"]]
         for name, exclude in internal.items()
     }
-    assert marked == {"email": ["1", "2"], "login": ["1", "2"], "device": ["3"], "none": []}
+    assert marked == {
+        "email": ["1", "2"],
+        "all below a domain": ["1", "2"],
+        "login": ["1", "2"],
+        "device": ["3"],
+        "none": [],
+    }
 
 
 def test_staff_whose_address_no_event_carries_are_internal_too() -> None:
@@ -320,6 +327,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
     ("url", "host"),
     [
         ("https://www.Acme.com/a?b=https://x.com/", "acme.com"),
+        ("HTTPS://ACME.com/a", "acme.com"),
         ("http://acme.com", "acme.com"),
         ("https://shop.acme.com:8443/", "shop.acme.com"),
         ("https://acme.com?utm_source=a", "acme.com"),

@@ -59,13 +59,33 @@ def test_facts_that_differ_under_one_version_are_told_with_the_remedy(store: Duc
     taken(store, tmp_path, "deals", rows.format(5, 1))
     told = taken(store, tmp_path, "deals", rows.format(7, 1), at=LATER).notices
     assert len(told) == 1
-    assert (
-        "in.csv: 1 facts say something else than the deals already held under the same deal_id, changed_at" in told[0]
-    )
+    assert "in.csv: 1 facts of deals say something else than others under the same deal_id, changed_at" in told[0]
     assert "a later changed_at" in told[0]
     assert not taken(store, tmp_path, "deals", rows.format(7, 2), at=LATER).notices
     newest = "SELECT amount::INT FROM deals WHERE deal_id = '1' ORDER BY changed_at DESC LIMIT 1"
     assert store.execute(newest).fetchall() == [(7,)]
+
+
+@pytest.mark.parametrize("held", [0, 1])
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        (
+            "deals",
+            "deal_id,stage,changed_at\n1,lead,2025-01-01\n1,won,2025-01-01\n2,won,2025-01-01\n2,won,2025-01-01\n",
+        ),
+        ("fx_rates", f"{RATES}2025-01-01,EUR,USD,1.1\n2025-01-01,EUR,USD,1.5\n2025-01-01,EUR,USD,1.1\n"),
+    ],
+)
+def test_a_file_that_contradicts_itself_says_so(
+    table: str, rows: str, held: int, store: DuckDB, tmp_path: Path
+) -> None:
+    """A stage that goes because another has its instant must not go in silence; a row twice is no contradiction."""
+    others = {"deals": "deal_id,stage,changed_at\n9,won,2025-01-01\n", "fx_rates": f"{RATES}2024-01-01,EUR,USD,1\n"}
+    if held:
+        taken(store, tmp_path, table, others[table])
+    came = taken(store, tmp_path, table, rows, at=LATER)
+    assert [notice for notice in came.notices if " say something else than others under the same " in notice]
 
 
 def test_events_that_differ_under_one_id_are_told(store: DuckDB, tmp_path: Path) -> None:

@@ -31,10 +31,12 @@ def conversions(
     """
     rows = _without_staff(_owned(moments, people), staff)
     gives_back = rows.kind.isin([kind for kind, each in settings.conversions.items() if is_refund(kind, each)])
+    counted = rows.filter((rows.source == "deals") & rows.excluded_reason.isnull())
+    dealing = counted.select(dealing_id="account_id").distinct()
     sales, refunds = rows.filter(~gives_back), rows.filter(gives_back)
-    sales = _with_subject(_continuing(sales, _sales(sales, settings)))
+    sales = _with_subject(_continuing(sales, _sales(sales, settings)), dealing)
     sales = _marked(sales, settings).mutate(journey_id=sales.conversion_id)
-    refunds = _refunding(_with_subject(refunds), _sales(sales, settings))
+    refunds = _refunding(_with_subject(refunds, dealing), _sales(sales, settings))
     rows = _valued(sales.union(refunds.select(sales.columns)), fx_rates, settings)
     return _judged(rows, settings).select(*CONVERSIONS.names)
 
@@ -95,13 +97,12 @@ def _continuing(rows: ir.Table, sales: ir.Table) -> ir.Table:
     return joined.mutate(**own).select(*rows.columns)
 
 
-def _with_subject(rows: ir.Table) -> ir.Table:
+def _with_subject(rows: ir.Table, dealing: ir.Table) -> ir.Table:
     """`rows` with subject_id, who the customer is: the account, or else the person, or else the record itself.
 
     What does not count account-wide is bought by the person's company all the same where the CRM or a group knows
     it, or it has a deal. An e-mail domain alone would make one customer of all who shop with an address at work.
     """
-    dealing = rows.filter(rows.source == "deals").select(dealing_id="account_id").distinct()
     rows = rows.left_join(dealing, [("company_id", "dealing_id")])
     is_company = rows.company_id.startswith("crm:") | rows.company_id.startswith("group:") | rows.dealing_id.notnull()
     company = is_company.ifelse(rows.company_id, ibis.null("string"))

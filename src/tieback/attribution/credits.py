@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lcm
+
 import ibis
 from ibis.expr import types as ir
 
@@ -9,8 +11,8 @@ from tieback.attribution.models import Model
 from tieback.schema.remembered import remembered
 
 # Weights are counted in grains of the largest weight: whole numbers have one sum in any order, which fractions do not.
-# Fine enough for thirteen digits, and coarse enough for a quarter of a million touches in one journey.
-_GRAINS = 2**45
+# Every number to 32 divides them, so that simple ratios stay exact; 64 bits hold the sum of sixty thousand touches.
+_GRAINS = lcm(*range(1, 33))
 
 
 @remembered

@@ -34,10 +34,15 @@ def staff(facts: Any, people: ir.Table, exclude: Exclude) -> ir.Table:
             ("contact", "contact_id", current(facts.contacts, CONTACTS)),
         )
         for kind, column, rows in carriers:
-            theirs = rows.filter(matches_glob(rows.email_domain, exclude.email_domains)).select(staff_value=column)
+            theirs = rows.filter(is_staff_domain(rows.email_domain, exclude)).select(staff_value=column)
             of_kind = people.filter(people.id_kind == kind)
             found = found.union(of_kind.semi_join(theirs, of_kind.id_value == theirs.staff_value))
     return found.select(staff_id="person_id").distinct()
+
+
+def is_staff_domain(domain: ir.StringColumn, exclude: Exclude) -> ir.BooleanValue:
+    """True for the registered domain of an address of the workspace's own people; *.acme.com means all of acme.com."""
+    return matches_glob(domain, [pattern.strip().removeprefix("*.") for pattern in exclude.email_domains])
 
 
 def matches_glob(value: ir.StringColumn, patterns: Iterable[str]) -> ir.BooleanValue:

@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import INTERNAL, matches_glob
+from tieback.attribution.exclusions import INTERNAL, is_staff_domain, matches_glob
 from tieback.config import STAGES, Conversion, Exclude, Settings
 from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, EVENTS, ORDERS
 from tieback.schema.identifiers import IDENTIFIERS
@@ -85,17 +85,19 @@ def _deals(facts: Any, settings: Settings) -> ir.Table:
 
 
 def _stages(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
-    """When each deal first had each stage: deal_id, lead_at, mql_at … (empty for a stage it never had)."""
+    """When each deal first had each stage, and last: deal_id, lead_at, last_lead_at, mql_at … (empty when never)."""
     there = deals.filter(~deals.deleted.fill_null(ibis.literal(value=False)))
     word = there.stage.strip().lower()
     known = {stage: [name.strip().lower() for name in names.get(stage, ())] for stage in STAGES}
-    firsts = {
-        f"{stage}_at": word.isin(words).ifelse(there.changed_at, ibis.null("timestamp")).min()
-        for stage, words in known.items()
-        if words
-    }
-    lacking = {f"{stage}_at": ibis.null("timestamp") for stage, words in known.items() if not words}
-    return there.group_by("deal_id").aggregate(**firsts).mutate(**lacking)
+    times: dict[str, ir.TimestampValue] = {}
+    lacking: dict[str, ir.Value] = {}
+    for stage, words in known.items():
+        if words:
+            at = word.isin(words).ifelse(there.changed_at, ibis.null("timestamp"))
+            times |= {f"{stage}_at": at.min(), f"last_{stage}_at": at.max()}
+        else:
+            lacking |= dict.fromkeys((f"{stage}_at", f"last_{stage}_at"), ibis.null("timestamp"))
+    return there.group_by("deal_id").aggregate(**times).mutate(**lacking)
 
 
 def _standing(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
@@ -125,9 +127,11 @@ def _reached(deals: ir.Table, kind: str, conversion: Conversion, settings: Setti
     reason = deals.excluded_reason
     if (conversion.is_revenue or conversion.is_sale) and conversion.stage != "lost":
         # A stage first seen after the win is news that came late; only one that it had before is a way back.
-        earlier = STAGES[: STAGES.index(conversion.stage)]
+        place = STAGES.index(conversion.stage)
+        earlier, kept = STAGES[:place], STAGES[place : STAGES.index("lost")]
         back = [(deals.standing == stage) & (deals[f"{stage}_at"] < reached) for stage in earlier]
-        taken_back = ibis.or_(deals.standing == "lost", *back)
+        last_had = ibis.greatest(reached, *(deals[f"last_{stage}_at"].fill_null(reached) for stage in kept))
+        taken_back = ibis.or_((deals.last_lost_at > last_had).fill_null(ibis.literal(value=False)), *back)
         told = ibis.literal("taken back: the deal is now at stage ") + deals.standing
         reason = ibis.coalesce(reason, taken_back.ifelse(told, ibis.null("string")))
     return deals.filter(reached.notnull()).select(
@@ -196,7 +200,7 @@ def _accounts(facts: Any, exclude: Exclude) -> ir.Table:
 
 
 def _internal(domain: ir.StringColumn, user_id: ir.StringColumn, exclude: Exclude) -> ir.BooleanValue:
-    return matches_glob(domain, exclude.email_domains) | matches_glob(user_id, exclude.user_ids)
+    return is_staff_domain(domain, exclude) | matches_glob(user_id, exclude.user_ids)
 
 
 def _reason(*rules: tuple[ir.BooleanValue, ir.StringValue]) -> ir.StringValue:

@@ -214,10 +214,11 @@ def _with_details(touches: ir.Table, events: ir.Table) -> ir.Table:
 
 def page_host(url: ir.StringColumn) -> ir.StringColumn:
     """Host of a page address, by plain text functions: URL functions differ between engines."""
+    url = url.lower()
     bare = ibis.cases(
         (url.startswith("https://"), url.substr(8)), (url.startswith("http://"), url.substr(7)), else_=url
     )
-    host = _until_slash(_until_slash(bare).replace("?", "/").replace("#", "/").replace(":", "/")).lower()
+    host = _until_slash(_until_slash(bare).replace("?", "/").replace("#", "/").replace(":", "/"))
     short = host.startswith("www.").ifelse(host.substr(4), host)
     return (short == "").ifelse("-", short)
 

@@ -125,7 +125,7 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 # What never counts. Patterns are globs; letter case is ignored.
 #[exclude]
 #bots = true
-#email_domains = []          # staff and partners
+#email_domains = []          # staff and partners, by the domain that is registered: acme.com
 #user_ids = []
 #anonymous_ids = []
 #deals = ["test*", "*(test)*"]   # by name or id

@@ -16,7 +16,7 @@ _REPLACED = "replaced_"  # names of values in the table `workspace`
 class Merged:
     """What came of a merge, in facts: new ones, ones already held, and held ones whose content was replaced.
 
-    conflicts: those given that say something else than the ones held, whichever of the two stayed.
+    conflicts: those given that say something else than others under their key, held or given, whichever stayed.
     """
 
     added: int
@@ -36,8 +36,8 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
     held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
     if not held:
         added = int(store.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
-        repeated = _drop_repeats(store, table, table.name, _told(table, unversioned=unversioned))
-        return Merged(added - repeated, repeated)
+        repeated, conflicts = _drop_repeats(store, table, table.name, _told(table, unversioned=unversioned))
+        return Merged(added - repeated, repeated, conflicts=conflicts)
     store.execute(
         f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS FROM ({select}) given({', '.join(table.names)})", building=table.name
     )
@@ -48,11 +48,11 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
 
 def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
     given = int(store.execute(f"SELECT count(*) FROM {_STAGE}").fetchall()[0][0])
-    _drop_repeats(store, table, _STAGE, _told(table, unversioned=unversioned))
+    _, conflicts = _drop_repeats(store, table, _STAGE, _told(table, unversioned=unversioned))
     if unversioned:
         same = " AND ".join(_equal(table, name) for name in _told(table, unversioned=True))
         store.execute(f"DELETE FROM {_STAGE} given WHERE EXISTS (SELECT 1 FROM {table.name} held WHERE {same})")
-    conflicts, replaced = _drop_losers(store, table)
+    differing, replaced = _drop_losers(store, table)
     match = " AND ".join(_equal(table, name) for name in table.key)
     sql = (
         f"INSERT INTO {table.name} SELECT * FROM {_STAGE} given "
@@ -60,7 +60,7 @@ def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
     )
     taken = int(store.execute(sql, building=table.name).fetchall()[0][0])
     remember_replaced(store, table, replaced)
-    return Merged(taken - replaced, given - taken, replaced, conflicts)
+    return Merged(taken - replaced, given - taken, replaced, conflicts + differing)
 
 
 def replaced_facts(store: DuckDB) -> dict[str, int]:
@@ -78,20 +78,26 @@ def remember_replaced(store: DuckDB, table: Table, replaced: int) -> None:
     store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
 
 
-def _drop_repeats(store: DuckDB, table: Table, name: str, told: tuple[str, ...]) -> int:
-    """Leave one row of each key in `name`, that with the smallest digest of the columns `told`; returns how many went.
+def _drop_repeats(store: DuckDB, table: Table, name: str, told: tuple[str, ...]) -> tuple[int, int]:
+    """Leave one row of each key in `name`, that with the smallest digest of the columns `told`.
 
+    Returns how many rows went, and how many of those said something else than the one that stayed.
     A cheap look at the hashes of the keys comes first: most deliveries repeat nothing.
     """
     digest = f"hash({', '.join(table.key)})"
     twice = f"SELECT {digest} FROM {name} GROUP BY 1 HAVING count(*) > 1"
     if not store.execute(f"{twice} LIMIT 1").fetchall():
-        return 0
-    later = (
-        f"SELECT rowid FROM {name} WHERE {digest} IN ({twice}) "
-        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {_digest(told)}, rowid) > 1"
+        return 0, 0
+    placed = f"OVER (PARTITION BY {', '.join(table.key)} ORDER BY {_digest(told)}, rowid)"
+    store.execute(
+        f"CREATE OR REPLACE TEMP TABLE merge_repeats AS SELECT rowid AS repeat, "
+        f"{_digest(told)} <> first_value({_digest(told)}) {placed} AS differs FROM {name} WHERE {digest} IN ({twice}) "
+        f"QUALIFY row_number() {placed} > 1",
+        building=table.name,
     )
-    return int(store.execute(f"DELETE FROM {name} WHERE rowid IN ({later})", building=table.name).fetchall()[0][0])
+    differing = int(store.execute("SELECT count(*) FROM merge_repeats WHERE differs").fetchall()[0][0])
+    gone = f"DELETE FROM {name} WHERE rowid IN (SELECT repeat FROM merge_repeats)"
+    return int(store.execute(gone, building=table.name).fetchall()[0][0]), differing
 
 
 def _drop_losers(store: DuckDB, table: Table) -> tuple[int, int]:

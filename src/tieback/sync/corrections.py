@@ -75,9 +75,9 @@ def _conflicts(plan: Plan, merged: Merged) -> str:
         "events": "give the right ones an event_id of their own and import them",
     }.get(table.name, f"import the right ones with a later {table.version}")
     key = ", ".join(table.key)
+    replaced = f" {merged.replaced:,} that were held are replaced." if merged.replaced else ""
     return (
-        f"{merged.conflicts:,} facts say something else than the {table.name} already held under the same {key}. Which "
-        f"of the two stays is settled by their content, not by order: {merged.replaced:,} were replaced, "
-        f"{merged.conflicts - merged.replaced:,} stayed. "
+        f"{merged.conflicts:,} facts of {table.name} say something else than others under the same {key}, held or in "
+        f"the file. Which of them stays is settled by their content, not by order.{replaced} "
         f"To have it your way, {remedy}."
     )
