@@ -210,6 +210,12 @@ def test_few_matches_are_told() -> None:
     assert told(found)[1:] == [("warn", "1 of 4 (25%) of revenue conversions have a journey")]
 
 
+def test_without_revenue_there_is_nothing_to_match() -> None:
+    """No conversion is no success of matching."""
+    found = told(of_opinions("match", conversions=[], credits=[], journeys=[]))
+    assert ("note", "no conversion earned revenue") in found
+
+
 def test_refunds_of_unknown_sales_are_told() -> None:
     """A refund whose sale is not known stays unattributed."""
     lonely = [hand.conversion("refund:7", "2026-03-05", -100, journey_id=None)]
@@ -243,7 +249,7 @@ def test_unassigned_touches_are_told() -> None:
     """Touches that no channel rule fits are told with their commonest sources and mediums."""
     strange = hand.touch("t6", "2026-02-01", "Unassigned", source="fax", medium=None)
     assert told(of_opinions("channels", touches=[*hand.TOUCHES, strange])) == [
-        ("warn", "1 of 6 (17%) of touches are Unassigned: fax / – (1)")
+        ("warn", "1 of 6 (17%) of touches are Unassigned: source fax, medium none (1)")
     ]
     assert told(of_opinions("channels")) == [("ok", "every touch has a channel")]
 

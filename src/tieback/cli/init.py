@@ -21,7 +21,7 @@ def command(chosen: Path, folder: Path | None, currency: str, time_zone: str) ->
     target = folder or chosen
     name = target.resolve().name.encode("utf-8", "replace").decode()
     text = commented_settings(name, currency, time_zone)
-    settings_from(text)
+    settings_from(text, "the settings asked for")
     try:
         target.mkdir(parents=True, exist_ok=True)
         write_new(target / FILE_NAME, text)

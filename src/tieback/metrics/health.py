@@ -214,7 +214,11 @@ def _matches(rows: Rows) -> Iterator[Finding]:
         """
     )[0]
     told = f"{_share(sales['matched'], sales['sales'])} of revenue conversions have a journey"
-    if sales["matched"] < 0.5 * sales["sales"]:
+    if not sales["sales"]:
+        yield Finding(
+            "match", "note", "no conversion earned revenue", "See [conversions] and [stages] in tieback.toml."
+        )
+    elif sales["matched"] < 0.5 * sales["sales"]:
         remedy = "Import contacts with e-mails, and forms with e-mail and browser id; or widen lookback_days."
         yield Finding("match", "warn", told, remedy)
     else:
@@ -260,7 +264,9 @@ def _unassigned(rows: Rows) -> Iterator[Finding]:
         GROUP BY source, medium ORDER BY n DESC, source, medium LIMIT 3
         """
     )
-    names = ", ".join(f"{one['source'] or '–'} / {one['medium'] or '–'} ({one['n']:,})" for one in top)
+    names = "; ".join(
+        f"source {one['source'] or 'none'}, medium {one['medium'] or 'none'} ({one['n']:,})" for one in top
+    )
     told = f"{_share(counts['unassigned'], counts['touches'])} of touches are Unassigned: {names}"
     yield Finding("channels", "warn", told, "Add a rule under [[channels]] in tieback.toml.")
 
