@@ -159,7 +159,7 @@ def _model(name: str, kind: type[Model]) -> str:
     text = card(kind)
     for part in _PARTS:
         text = text.replace(f"\n{part}: ", f"\n\n**{part}:** ", 1).replace("\n\n\n", "\n\n")
-    parameters = ", ".join(f"`{field.name} = {_default(field)}`" for field in dataclasses.fields(kind))  # type: ignore[arg-type]  # a Model is a dataclass
+    parameters = ", ".join(f"`{field.name} = {_default(field)}`" for field in dataclasses.fields(kind))
     return f"## {name}\n\n{text}\n\n**Parameters:** {parameters or 'none'}\n"
 
 

@@ -45,13 +45,6 @@ def engine() -> DuckDB:
     return warehouse(events=[], people=[])
 
 
-def statement(settings: Settings, made: dict[str, str] = {}) -> str:  # noqa: B006 - the statements made so far, by settings
-    """The statement that builds the touch candidates."""
-    if repr(settings) not in made:
-        made[repr(settings)] = compiled(_sessions(settings), "duckdb")
-    return made[repr(settings)]
-
-
 def _sessions(settings: Settings) -> Any:
     return sessions(AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
@@ -71,7 +64,7 @@ def found(
     put(store, "people", known)
     for name, rows in facts.items():
         put(store, name, rows)
-    touches = store.query(statement(settings or Settings())).to_pylist()
+    touches = store.query(compiled(_sessions(settings or Settings()), "duckdb")).to_pylist()
     return sorted(touches, key=lambda row: str(row["touch_id"]))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.company import tieback
+from tests.disks import on_a_disk_of_its_own, read_only
 from tieback.errors import WorkspaceError
 
 
@@ -32,14 +33,9 @@ def test_a_salt_exchanged_for_another_one_stops_every_command(folder: Path, tmp_
 
 def test_a_workspace_that_cannot_be_written_can_be_read(folder: Path, tmp_path: Path) -> None:
     """On a read-only disk `report` works, and `run` says in a sentence why it cannot."""
-    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let a test make a read-only disk of its own (unshare)")
     folder = shutil.copytree(folder, tmp_path / "copy")
     tool = f"{sys.executable} -m tieback -w {folder}"
-    script = (
-        f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && {tool} report --format csv; {tool} run"
-    )
-    ended = subprocess.run(["unshare", "-Urm", "sh", "-c", script], capture_output=True, text=True, check=False)
+    ended = on_a_disk_of_its_own(read_only(folder), f"{tool} report --format csv; {tool} run")
     assert ended.stdout.startswith("channel,model,")
     assert ended.returncode == WorkspaceError.exit_code
     assert ended.stderr.splitlines()[-1].startswith("Error: The workspace cannot be written (")

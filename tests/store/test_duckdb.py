@@ -11,11 +11,13 @@ from pathlib import Path
 import ibis
 import pytest
 
+from tests.disks import on_a_disk_of_its_own, small
 from tests.facts import warehouse
 from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES
 from tieback.schema.relations import current, fitted, relation
 from tieback.store import DuckDB
+from tieback.store.duckdb import StatementError
 from tieback.store.migrations import migrate
 
 
@@ -88,11 +90,7 @@ def test_a_full_disk_changes_nothing_and_says_so(tmp_path: Path) -> None:
         )
     )
     disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=6m tmpfs {disk} && {sys.executable} {script} {disk}"
-    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let a test make a small disk of its own (unshare)")
-    filled = subprocess.run(["unshare", "-Urm", "sh", "-c", mount], capture_output=True, text=True, check=False)
+    filled = on_a_disk_of_its_own(small(disk, 6), f"{sys.executable} {script} {disk}")
     assert filled.stdout.splitlines() == [
         "The disk is full. Free some space and run the same command again; nothing was changed.",
         "False",
@@ -167,6 +165,6 @@ def test_a_fixpoint_repeats_until_nothing_changes() -> None:
 
 def test_a_failed_statement_says_what_it_was_building() -> None:
     """The table and the SQL travel with the error."""
-    with DuckDB(None) as store, pytest.raises(Exception, match="Building 'people' on duckdb failed") as caught:
+    with DuckDB(None) as store, pytest.raises(StatementError, match="Building 'people' on duckdb failed") as caught:
         store.execute("SELECT * FROM nowhere", building="people")
-    assert caught.value.sql == "SELECT * FROM nowhere"  # type: ignore[attr-defined]  # StatementError carries it
+    assert caught.value.sql == "SELECT * FROM nowhere"

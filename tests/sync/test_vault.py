@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from tests.disks import on_a_disk_of_its_own, small
 from tests.sync.files import facts, taken
 from tieback.store import DuckDB
 from tieback.sync.lookups import registrable_domain
@@ -65,12 +65,8 @@ def test_without_room_for_a_new_file_the_values_go_all_the_same(tmp_path: Path) 
             """
         )
     )
-    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let a test make a small disk of its own (unshare)")
     disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=9m tmpfs {disk} && {sys.executable} {script} {disk}"
-    filled = subprocess.run(["unshare", "-Urm", "sh", "-c", mount], capture_output=True, text=True, check=False)
+    filled = on_a_disk_of_its_own(small(disk, 9), f"{sys.executable} {script} {disk}")
     said, left, rows = filled.stdout.splitlines() or [filled.stderr] * 3
     assert said.startswith("The raw values are deleted, but traces of them may stay in w.duckdb: there is no room")
     assert (left, rows) == ("['w.duckdb']", "[{'n': 0}]")

@@ -23,6 +23,8 @@ _COLUMNS = {
     **{"value": "decimal(18, 6)", "currency": "string", "excluded_reason": "string"},
 }
 
+_NEVER = ibis.timestamp("1900-01-01")  # before every fact: some engines let one empty value make the greatest empty
+
 
 @remembered
 def moments(facts: Any, settings: Settings) -> ir.Table:
@@ -72,7 +74,6 @@ def _deals(facts: Any, settings: Settings) -> ir.Table:
     deals = present.select("deal_id", "contact_id", "name", crm_account_id=present.account_id.nullif(""))
     deals = deals.left_join(_stages(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
     deals = deals.left_join(_amounts(facts.deals), "deal_id").drop("deal_id_right")
-    deals = deals.left_join(_standing(facts.deals, settings.stages), "deal_id").drop("deal_id_right")
     deals = deals.left_join(contacts, "contact_id").drop("contact_id_right")
     deals = deals.left_join(accounts, _account(deals) == accounts.account_id)
     exclude = settings.exclude
@@ -85,7 +86,10 @@ def _deals(facts: Any, settings: Settings) -> ir.Table:
 
 
 def _stages(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
-    """When each deal first had each stage, and last: deal_id, lead_at, last_lead_at, mql_at … (empty when never)."""
+    """When each deal first had each stage, and last: deal_id, lead_at, last_lead_at, mql_at … (empty when never).
+
+    standing: the stage that it has now, of those known; empty when it never had one.
+    """
     there = deals.filter(~deals.deleted.fill_null(ibis.literal(value=False)))
     word = there.stage.strip().lower()
     known = {stage: [name.strip().lower() for name in names.get(stage, ())] for stage in STAGES}
@@ -97,21 +101,11 @@ def _stages(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
             times |= {f"{stage}_at": at.min(), f"last_{stage}_at": at.max()}
         else:
             lacking |= dict.fromkeys((f"{stage}_at", f"last_{stage}_at"), ibis.null("timestamp"))
-    return there.group_by("deal_id").aggregate(**times).mutate(**lacking)
-
-
-def _standing(deals: ir.Table, names: Mapping[str, tuple[str, ...]]) -> ir.Table:
-    """The latest of the known stages of each deal: deal_id, standing (one of STAGES)."""
-    there = deals.filter(~deals.deleted.fill_null(ibis.literal(value=False)))
-    word = there.stage.strip().lower()
-    known = [(name.strip().lower(), stage) for stage in STAGES for name in names.get(stage, ())]
-    known_there = there.select(
-        "deal_id", "changed_at", standing=word.cases(*known, else_=None) if known else ibis.null("string")
-    )
-    known_there = known_there.filter(known_there.standing.notnull())
-    latest = ibis.window(group_by="deal_id", order_by=known_there.changed_at.desc())
-    ranked = known_there.mutate(rank=ibis.row_number().over(latest))
-    return ranked.filter(ranked["rank"] == 0).select("deal_id", "standing")
+    stages = there.group_by("deal_id").aggregate(**times).mutate(**lacking)
+    lasts = {stage: stages[f"last_{stage}_at"] for stage in STAGES}
+    newest = ibis.greatest(*(last.fill_null(_NEVER) for last in lasts.values()))
+    standing = ibis.cases(*((last == newest, stage) for stage, last in lasts.items()), else_=ibis.null("string"))
+    return stages.mutate(standing=standing)
 
 
 def _amounts(deals: ir.Table) -> ir.Table:

@@ -75,7 +75,8 @@ class _Lazy(click.Group):
         module = importlib.import_module(
             f"tieback.cli.{name}_command" if name in ("import",) else f"tieback.cli.{name}"
         )
-        return module.command  # type: ignore[no-any-return]  # every command module exports `command`
+        command: click.Command = module.command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -150,7 +151,7 @@ def _need_streams() -> None:
     Where stderr is closed, nobody wants to be talked to.
     """
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     if sys.stdout is None:
         _say("Error: stdout is closed, so there is nowhere to print to. Send it to a file, or to /dev/null.")
         sys.exit(WorkspaceError.exit_code)

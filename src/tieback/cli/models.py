@@ -52,7 +52,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
             "model": name,
             "type": kinds[type(model)],
             "enabled": name in enabled,
-            "parameters": ", ".join(f"{each.name} = {_shown(getattr(model, each.name))}" for each in fields(model)),  # type: ignore[arg-type]  # a Model is a dataclass
+            "parameters": ", ".join(f"{each.name} = {_shown(getattr(model, each.name))}" for each in fields(model)),
             "meaning": card(type(model)).splitlines()[0],
         }
         for name, model in at_hand.items()

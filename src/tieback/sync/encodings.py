@@ -210,7 +210,7 @@ def _encoding(path: Path, sample: bytes) -> str:
 
 def _transcode(path: Path, copy: Path, encoding: str, *, packed: bool, one_end: bool) -> None:
     # Windows-1252 leaves five bytes undefined; Latin-1 gives them a meaning, so that every byte has one.
-    codecs.register_error("tieback_latin1", lambda error: (_latin1(error), error.end))  # type: ignore[attr-defined]  # UnicodeError always has `end` here
+    codecs.register_error("tieback_latin1", _latin1)
     decoder: Any = codecs.getincrementaldecoder(encoding)("tieback_latin1" if encoding == "cp1252" else "strict")
     if one_end:
         decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
@@ -236,11 +236,11 @@ def _transcode(path: Path, copy: Path, encoding: str, *, packed: bool, one_end: 
         ) from None
 
 
-def _latin1(error: UnicodeError) -> str:
+def _latin1(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return error.object[error.start : error.end].decode("latin-1")
+    return error.object[error.start : error.end].decode("latin-1"), error.end
 
 
-def _bytes(path: Path, *, packed: bool) -> IO[bytes]:
-    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads like a file
+def _bytes(path: Path, *, packed: bool) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path) if packed else path.open("rb")

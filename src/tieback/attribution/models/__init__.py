@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, get_type_hints
+from typing import Any, ClassVar, Protocol, get_type_hints
 
 from ibis.expr import types as ir
 
@@ -24,6 +24,8 @@ ENTRY_POINTS = "tieback.models"
 
 class Model(Protocol):
     """A frozen dataclass whose fields are its parameters and whose docstring is its card."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     def weight(self, touch: ir.Table) -> ir.NumericValue:
         """How much a touch weighs beside the others of its journey: a number >= 0; at 0 it earns nothing.
@@ -63,7 +65,10 @@ def card(model: type[Model]) -> str:
 
 def _model_in(name: str) -> type[Model]:
     module = importlib.import_module(f"{__name__}.{name}")
-    classes = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__]
+    classes: list[Any] = [
+        kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__
+    ]
+    model: type[Model]
     (model,) = [kind for kind in classes if hasattr(kind, "weight")]
     return model
 
@@ -75,7 +80,7 @@ def _made(name: str, given: dict[str, Any]) -> Model:
         raise ConfigError(f"{place}: there is no model {kind!r}. {did_you_mean(str(kind), types())}")
     model = types()[kind]
     hints = get_type_hints(model)
-    wanted = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]  # a Model is a dataclass
+    wanted = [field.name for field in dataclasses.fields(model)]
     for parameter in given:
         if parameter not in wanted:
             known = did_you_mean(parameter, wanted) if wanted else "It takes none."
