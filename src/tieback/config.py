@@ -90,6 +90,9 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sign_in_domains: tuple[str, ...] = ()  # besides the built-in ones
 
 
+CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")  # of a channel rule
+
+
 class ChannelRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[[channels]]: a rule of yours, tried before the built-in ones.
 

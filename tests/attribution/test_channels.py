@@ -13,9 +13,9 @@ import pytest
 
 from tests.facts import warehouse
 from tieback.attribution.channels import classified
-from tieback.attribution.rulebook import CONDITIONS, FAMILIES, hosts_pattern, rulebook, whole
+from tieback.attribution.rulebook import FAMILIES, hosts_pattern, rulebook, whole
 from tieback.attribution.touchpoints import signals
-from tieback.config import ChannelRule, Settings, Traffic
+from tieback.config import CONDITIONS, ChannelRule, Settings, Traffic
 from tieback.errors import ConfigError
 from tieback.schema.ddl import DIALECTS
 from tieback.store.compiler import compiled

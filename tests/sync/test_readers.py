@@ -15,7 +15,7 @@ from tests.sync.files import MOMENT, PERSONAL, facts, taken
 from tieback.errors import InputError
 from tieback.store import DuckDB
 from tieback.sync import import_file, mapping_for, mapping_from
-from tieback.sync.encodings import opening
+from tieback.sync.encodings import Assumed, MixedEndsError, as_it_turns_out, opening
 
 HEADER = "order_id,kind,amount,occurred_at,changed_at\n"
 ROW = "Zoë,order,5,2025-01-01,2025-01-02\n"
@@ -213,3 +213,13 @@ def test_a_gzip_file_of_several_parts_is_read_whole(store: DuckDB, tmp_path: Pat
     """Packed files put one behind the other are one file."""
     packed = gzip.compress(HEADER.encode(), mtime=0) + gzip.compress(ROW.encode(), mtime=0)
     assert taken(store, tmp_path, "orders", packed, name="in.gz").facts_added == 1
+
+
+def test_a_file_that_is_never_as_assumed_ends_in_a_sentence() -> None:
+    """Learning the same again must not read it for ever."""
+
+    def read(assumed: Assumed) -> None:
+        raise MixedEndsError
+
+    with pytest.raises(InputError, match="cannot be read as a table, however it is taken"):
+        as_it_turns_out(read, "")

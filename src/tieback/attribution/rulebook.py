@@ -10,11 +10,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tieback.config import ChannelRule, Settings
+from tieback.config import CONDITIONS, ChannelRule, Settings
 from tieback.errors import ConfigError
 
 FAMILIES = ("ai", "mail", "shopping", "video", "social", "search")
-CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")
 
 # A country's ending, as in .com, .de, .co.uk, .com.br.
 _ANY_COUNTRY = "[a-z]{2,3}([.][a-z]{2})?"

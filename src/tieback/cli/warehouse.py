@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieback.cli.output import say
-from tieback.config import FILE_NAME, SALT_NAME, Settings, open_workspace
+from tieback.config import CONDITIONS, FILE_NAME, SALT_NAME, Settings, open_workspace
 from tieback.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tieback.store import DuckDB
 
 _SALT = "digest of the salt"
-_CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")
 
 
 def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
@@ -42,7 +41,7 @@ def check_rules(store: DuckDB, settings: Settings) -> None:
     from tieback.store.duckdb import StatementError
 
     for number, rule in enumerate(settings.channels, start=1):
-        for name in _CONDITIONS:
+        for name in CONDITIONS:
             pattern = getattr(rule, name)
             try:
                 store.execute("SELECT regexp_matches('', ?)", [pattern])

@@ -79,13 +79,19 @@ class MixedEndsError(OtherwiseError):
 
 
 def as_it_turns_out(read: Callable[[Assumed], Result], encoding: str) -> Result:
-    """What comes of `read`, called anew with what it learnt of its file until nothing is otherwise than assumed."""
+    """What comes of `read`, called anew with what it learnt of its file until nothing is otherwise than assumed.
+
+    Raises InputError when reading anew learns nothing more.
+    """
     assumed = Assumed(encoding)
     while True:
         try:
             return read(assumed)
         except OtherwiseError as error:
-            assumed = replace(assumed, **error.instead)
+            learnt = replace(assumed, **error.instead)
+            if learnt == assumed:
+                raise InputError("The file cannot be read as a table, however it is taken. Export it again.") from error
+            assumed = learnt
 
 
 def opening(path: Path) -> Opening:
