@@ -20,7 +20,7 @@ from tieback import __version__
 from tieback.config import Settings
 from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, SCHEMA_VERSION
-from tieback.store import DuckDB, replaced_facts
+from tieback.store import Engine, remember, replaced_facts
 
 _SETTINGS = "settings of the last run"
 
@@ -62,7 +62,7 @@ class LastRun:
     finished_at: str
 
 
-def fingerprints(store: DuckDB, settings: Settings) -> dict[str, str]:
+def fingerprints(store: Engine, settings: Settings) -> dict[str, str]:
     """What each opinion would be built from now, by name, in the order in which they are built."""
     prints = _fact_prints(store)
     for name, depends in OPINION_DEPENDENCIES.items():
@@ -72,25 +72,25 @@ def fingerprints(store: DuckDB, settings: Settings) -> dict[str, str]:
     return {name: prints[name] for name in OPINION_DEPENDENCIES}
 
 
-def built_from(store: DuckDB) -> dict[str, str]:
+def built_from(store: Engine) -> dict[str, str]:
     """The fingerprint that each opinion held now was built from, by name."""
     rows = store.rows("SELECT stage, fingerprint, run_id FROM runs ORDER BY run_id")
     return {row["stage"]: row["fingerprint"] for row in rows}
 
 
-def outdated(store: DuckDB, settings: Settings) -> list[str]:
+def outdated(store: Engine, settings: Settings) -> list[str]:
     """The opinions that a run would rebuild, in order; empty when all are fresh."""
     held = built_from(store)
     return [name for name, now in fingerprints(store, settings).items() if held.get(name) != now]
 
 
-def expected_seconds(store: DuckDB, settings: Settings, *, full: bool = False) -> dict[str, float | None]:
+def expected_seconds(store: Engine, settings: Settings, *, full: bool = False) -> dict[str, float | None]:
     """How long each opinion that a run (a `full` one: every opinion) would rebuild took last, in order; None: never."""
     took = {row["stage"]: row["seconds"] for row in store.rows("SELECT stage, seconds FROM runs ORDER BY run_id")}
     return {name: took.get(name) for name in (OPINION_DEPENDENCIES if full else outdated(store, settings))}
 
 
-def last_run(store: DuckDB) -> LastRun | None:
+def last_run(store: Engine) -> LastRun | None:
     """The newest finished run, or None before the first."""
     rows = store.rows(
         "SELECT run_id, max(finished_at) AS finished_at FROM runs GROUP BY run_id ORDER BY run_id DESC LIMIT 1"
@@ -98,13 +98,12 @@ def last_run(store: DuckDB) -> LastRun | None:
     return LastRun(rows[0]["run_id"], rows[0]["finished_at"].isoformat(timespec="seconds") + "Z") if rows else None
 
 
-def remember_settings(store: DuckDB, settings: Settings) -> None:
+def remember_settings(store: Engine, settings: Settings) -> None:
     """Keep the `settings` of a run: what reads its numbers must read them as they were made."""
-    store.execute("DELETE FROM workspace WHERE name = ?", [_SETTINGS])
-    store.execute("INSERT INTO workspace VALUES (?, ?)", [_SETTINGS, msgspec.json.encode(settings).decode()])
+    remember(store, {_SETTINGS: msgspec.json.encode(settings).decode()})
 
 
-def settings_of_last_run(store: DuckDB) -> Settings:
+def settings_of_last_run(store: Engine) -> Settings:
     """The settings under which the last run worked. Raises WorkspaceError when this release cannot read them."""
     kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SETTINGS])
     try:
@@ -113,7 +112,7 @@ def settings_of_last_run(store: DuckDB) -> Settings:
         raise WorkspaceError("The last run was made by another release of tieback: run `tieback run` first.") from None
 
 
-def _fact_prints(store: DuckDB) -> dict[str, str]:
+def _fact_prints(store: Engine) -> dict[str, str]:
     """The state of each fact table: a change adds rows or replaces some."""
     replaced = replaced_facts(store)
     counts = {table.name: store.rows(f"SELECT count(*) AS facts FROM {table.name}")[0]["facts"] for table in FACTS}

@@ -6,39 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
-from ibis.expr import types as ir
 
 from tieback import attribution, freshness, identity, metrics
 from tieback.config import Settings
 from tieback.errors import InputError
-from tieback.schema import FACTS, OPINIONS, TABLES, Table
+from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.relations import relations
-from tieback.store import DuckDB
-
-
-class Engine(Protocol):
-    """What a stage needs of an engine: keep an expression, repeat one until it settles, read a small result."""
-
-    def save(self, table: Table, expression: ir.Table) -> int:
-        """Build `table` anew."""
-
-    def append(self, table: Table, expression: ir.Table) -> int:
-        """Add rows to `table`."""
-
-    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
-        """Keep an intermediate result."""
-
-    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
-        """Keep rows worked out outside the engine."""
-
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """Apply `step` until nothing changes."""
-
-    def read(self, expression: ir.Table) -> pa.Table:
-        """The rows of a small result."""
+from tieback.store import Builder, Engine
 
 
 @dataclass(frozen=True)
@@ -51,7 +28,7 @@ class StageRun:
 
 
 def refresh(
-    store: DuckDB, settings: Settings, *, full: bool = False, on_stage: Callable[[str], None] = lambda _: None
+    store: Engine, settings: Settings, *, full: bool = False, on_stage: Callable[[str], None] = lambda _: None
 ) -> list[StageRun]:
     """Rebuild the opinions that are out of date (all of them when `full`), in one transaction.
 
@@ -65,7 +42,7 @@ def refresh(
         return [StageRun(name, None, 0.0) for name in now]
     last = freshness.last_run(store)
     finished: list[StageRun] = []
-    with store.unordered(), store.transaction():
+    with store.transaction():
         for name in now:
             started = time.perf_counter()
             on_stage(name)
@@ -76,12 +53,12 @@ def refresh(
     return finished
 
 
-def build(name: str, engine: Engine, settings: Settings) -> int:
+def build(name: str, engine: Builder, settings: Settings) -> int:
     """Build one opinion from the tables it reads, on any engine; returns its number of rows."""
     return _BUILDERS[name](engine, relations((*FACTS, *OPINIONS)), settings)
 
 
-def _people(engine: Engine, at: Any, settings: Settings) -> int:
+def _people(engine: Builder, at: Any, settings: Settings) -> int:
     rules = settings.identity
     pairs = engine.scratch("pairs", identity.pairs(at, rules))
     components = engine.fixpoint("components", *identity.labels(pairs))
@@ -93,19 +70,19 @@ def _people(engine: Engine, at: Any, settings: Settings) -> int:
     return engine.save(TABLES["people"], identity.people(settled, at, rules))
 
 
-def _touchpoints(engine: Engine, at: Any, settings: Settings) -> int:
+def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
     sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, staff, settings))
     return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
 
 
-def _costs(engine: Engine, at: Any, settings: Settings) -> int:
+def _costs(engine: Builder, at: Any, settings: Settings) -> int:
     needed = attribution.rates_of_spend(at.spend)
     _refuse(engine.read(attribution.missing_rates(needed, at.fx_rates, settings)), settings.currency)
     return engine.save(TABLES["costs"], attribution.costs(at.spend, at.fx_rates, settings))
 
 
-def _conversions(engine: Engine, at: Any, settings: Settings) -> int:
+def _conversions(engine: Builder, at: Any, settings: Settings) -> int:
     moments = engine.scratch("moments", attribution.moments(at, settings))
     needed = attribution.rates_of_moments(moments, settings)
     _refuse(engine.read(attribution.missing_rates(needed, at.fx_rates, settings)), settings.currency)
@@ -114,12 +91,12 @@ def _conversions(engine: Engine, at: Any, settings: Settings) -> int:
     return engine.save(TABLES["conversions"], found)
 
 
-def _journeys(engine: Engine, at: Any, settings: Settings) -> int:
+def _journeys(engine: Builder, at: Any, settings: Settings) -> int:
     members = engine.scratch("members", attribution.members(at.conversions, at.people, at.deal_contacts))
     return engine.save(TABLES["journeys"], attribution.journeys(at.touchpoints, at.conversions, members, settings))
 
 
-def _credits(engine: Engine, at: Any, settings: Settings) -> int:
+def _credits(engine: Builder, at: Any, settings: Settings) -> int:
     models = list(attribution.models.load(settings.models).items())
     name, model = models[0]
     rows = engine.save(TABLES["credits"], attribution.credits(at.journeys, at.conversions, name, model))
@@ -128,7 +105,7 @@ def _credits(engine: Engine, at: Any, settings: Settings) -> int:
     return rows
 
 
-def _performance(engine: Engine, at: Any, settings: Settings) -> int:
+def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     performance = TABLES["performance"]
     touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints))
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
@@ -140,7 +117,7 @@ def _performance(engine: Engine, at: Any, settings: Settings) -> int:
     return rows
 
 
-_BUILDERS: dict[str, Callable[[Engine, Any, Settings], int]] = {
+_BUILDERS: dict[str, Callable[[Builder, Any, Settings], int]] = {
     "people": _people,
     "touchpoints": _touchpoints,
     "costs": _costs,
@@ -163,11 +140,15 @@ def _refuse(missing: pa.Table, base: str) -> None:
         )
 
 
-def _remember(store: DuckDB, run_id: int, prints: dict[str, str], finished: list[StageRun]) -> None:
+def _remember(store: Engine, run_id: int, prints: dict[str, str], finished: list[StageRun]) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
-    for stage in finished:
-        if stage.rows is not None:
-            store.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)",
-                [run_id, stage.name, prints[stage.name], now, stage.rows, stage.seconds],
-            )
+    built = [stage for stage in finished if stage.rows is not None]
+    columns = {
+        "run_id": [run_id] * len(built),
+        "stage": [stage.name for stage in built],
+        "fingerprint": [prints[stage.name] for stage in built],
+        "finished_at": pa.array([now] * len(built), pa.timestamp("us")),
+        "rows": [stage.rows for stage in built],
+        "seconds": [stage.seconds for stage in built],
+    }
+    store.load(TABLES["runs"], pa.table(columns))

@@ -16,8 +16,7 @@ from tests.facts import warehouse
 from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES
 from tieback.schema.relations import current, fitted, relation
-from tieback.store import DuckDB
-from tieback.store.duckdb import StatementError
+from tieback.store import DuckDB, StatementError
 from tieback.store.migrations import migrate
 
 

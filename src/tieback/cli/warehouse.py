@@ -38,7 +38,7 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
 
 def check_rules(store: DuckDB, settings: Settings) -> None:
     """ConfigError that names the first [[channels]] pattern which the engine refuses; it knows limits of its own."""
-    from tieback.store.duckdb import StatementError
+    from tieback.store import StatementError
 
     for number, rule in enumerate(settings.channels, start=1):
         for name in CONDITIONS:

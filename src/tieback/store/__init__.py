@@ -6,6 +6,17 @@ Comes in: Ibis expressions and rows to keep. Goes out: tables, as Arrow or as re
 from __future__ import annotations
 
 from tieback.store.duckdb import DuckDB
-from tieback.store.merge import Merged, merge, remember_replaced, replaced_facts
+from tieback.store.engine import Builder, Engine, StatementError
+from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
 
-__all__ = ["DuckDB", "Merged", "merge", "remember_replaced", "replaced_facts"]
+__all__ = [
+    "Builder",
+    "DuckDB",
+    "Engine",
+    "Merged",
+    "StatementError",
+    "merge",
+    "remember",
+    "remember_replaced",
+    "replaced_facts",
+]

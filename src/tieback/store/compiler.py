@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import ibis
+import sqlglot
 import sqlglot.expressions as sge
 from ibis.backends.sql import compilers
 from ibis.expr import types as ir
@@ -27,6 +28,20 @@ ibis.options.sql.fuse_selects = False
 def compiled(expression: ir.Expr, dialect: str, *, pretty: bool = False) -> str:
     """The SQL that builds `expression`, for one of the dialects of `tieback.schema.ddl.DIALECTS`."""
     return _sql(expression.op(), dialect, pretty)
+
+
+def translated(sql: str, parameters: list[Any], dialect: str) -> str:
+    """A SELECT written by hand in DuckDB's dialect, as another engine reads it, `parameters` in place of each `?`."""
+    tree = _parsed(sql).copy()
+    given = iter(parameters)
+    for mark in list(tree.find_all(sge.Placeholder, bfs=False)):
+        mark.replace(sge.convert(next(given)))
+    return str(tree.sql(dialect=_compiler(dialect).dialect))
+
+
+@lru_cache(maxsize=64)
+def _parsed(sql: str) -> Any:
+    return sqlglot.parse_one(sql, read="duckdb")
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,7 @@ import duckdb
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
 from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
 from tieback.schema.ddl import create_table
+from tieback.store.engine import SCRATCH, Engine, StatementError, statement_error
 from tieback.store.migrations import migrate
 
 if TYPE_CHECKING:
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
     from ibis.expr import types as ir
 
 _DAMAGES = ("not a valid DuckDB database file", "Corrupt", "Could not read enough bytes", "Could not read from file")
-_SCRATCH = "scratch_"
 _MOST_THREADS = 1024  # beyond, starting them takes longer than any work
 _LOCKED = "lock on file"  # DuckDB's words for a file that another process has opened
 
 
-class DuckDB:
+class DuckDB(Engine):
     """A workspace's warehouse in one DuckDB file (or in memory, when `path` is None).
 
     `door` is the connection itself: files are read through it, whatever engine the facts end up in.
@@ -36,6 +36,7 @@ class DuckDB:
     tieback's, or the disk is full; ConfigError for more threads than make sense.
     """
 
+    name = "duckdb"
     dialect = "duckdb"
 
     def __init__(self, path: Path | None, *, memory: str = "1.5GB", threads: int = 0, read_only: bool = False) -> None:
@@ -80,91 +81,57 @@ class DuckDB:
         for left in (self.path, self.path.with_name(self.path.name + ".wal")):
             left.unlink(missing_ok=True)
 
-    def __enter__(self) -> DuckDB:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Let go of the file."""
         self.door.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: what happens inside is seen by others only when it ends well."""
-        self.execute("BEGIN")
-        try:
-            yield
-            self.execute("COMMIT")
-        except BaseException:
-            with suppress(duckdb.Error):  # the error on its way is the one to tell
-                self.door.execute("ROLLBACK")
-            raise
+        """All or nothing: what happens inside is seen by others only when it ends well.
 
-    @contextmanager
-    def unordered(self) -> Iterator[None]:
-        """Rows written inside may land in any order, which is a third faster and needs less memory.
-
-        Put it around a transaction, never inside one: a transaction that failed takes no more statements.
+        Rows written inside may land in any order, which is a third faster and needs less memory.
         """
         self.execute("SET preserve_insertion_order = false")
         try:
-            yield
+            self.execute("BEGIN")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # the error on its way is the one to tell
+                    self.door.execute("ROLLBACK")
+                raise
         finally:
             with suppress(duckdb.Error):  # likewise
                 self.door.execute("SET preserve_insertion_order = true")
 
-    def save(self, table: Table, expression: ir.Table) -> int:
-        """Build `table` anew from `expression`; returns its number of rows."""
+    def make(self, table: Table) -> None:
+        """Put an empty `table` in place of whatever has its name."""
         self.execute(f"DROP TABLE IF EXISTS {table.name}")
         self.execute(create_table(table))
-        return self.append(table, expression)
 
-    def append(self, table: Table, expression: ir.Table) -> int:
-        """Add the rows of `expression` to `table`; returns how many."""
-        from tieback.schema.relations import fitted
-        from tieback.store.compiler import compiled
+    def insert(self, table: Table, select: str) -> int:
+        """Add the rows of `select` to `table`; returns how many."""
+        return int(self.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
 
-        sql = compiled(fitted(expression, table), self.dialect)
-        return int(self.execute(f"INSERT INTO {table.name} {sql}", building=table.name).fetchall()[0][0])
+    def remove(self, table: Table, gone: ir.Table) -> None:
+        """Take out the rows of `table` that equal a row of the scratch table `gone` in its columns, empty or not."""
+        same = " AND ".join(f"{table.name}.{name} IS NOT DISTINCT FROM gone.{name}" for name in gone.columns)
+        self.execute(f"DELETE FROM {table.name} USING {gone.get_name()} gone WHERE {same}", building=table.name)
 
-    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
-        """Keep `expression` as a temporary table, gone with the connection; returns it as a relation to build on."""
-        import ibis
+    def keep(self, name: str, select: str) -> None:
+        """Make or replace the temporary table `name` from `select`."""
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", building=name.removeprefix(SCRATCH))
 
-        from tieback.store.compiler import compiled
-
-        sql = compiled(expression, self.dialect)
-        self.execute(f"CREATE OR REPLACE TEMP TABLE {_SCRATCH}{name} AS {sql}", building=name)
-        return ibis.table(expression.schema(), name=_SCRATCH + name)
-
-    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
-        """Keep Arrow `rows` as a temporary table; returns it as a relation to build on."""
-        import ibis
-
+    def keep_rows(self, name: str, rows: pa.Table) -> None:
+        """Make or replace the temporary table `name` from Arrow `rows`."""
         self.door.register("arrow_rows", rows)
-        self.execute(f"CREATE OR REPLACE TEMP TABLE {_SCRATCH}{name} AS SELECT * FROM arrow_rows", building=name)
+        self.keep(name, "SELECT * FROM arrow_rows")
         self.door.unregister("arrow_rows")
-        return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=_SCRATCH + name)
 
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
-        now = self.scratch(f"{name}_now", start)
-        while True:
-            self.scratch(f"{name}_next", step(now))
-            changed = f"SELECT count(*) FROM (FROM {_SCRATCH}{name}_next EXCEPT FROM {_SCRATCH}{name}_now)"
-            settled = self.execute(changed, building=name).fetchall()[0][0] == 0
-            self.execute(f"DROP TABLE {_SCRATCH}{name}_now")
-            self.execute(f"ALTER TABLE {_SCRATCH}{name}_next RENAME TO {_SCRATCH}{name}_now")
-            if settled:
-                return now
-
-    def read(self, expression: ir.Table) -> pa.Table:
-        """The rows of `expression`."""
-        from tieback.store.compiler import compiled
-
-        return self.query(compiled(expression, self.dialect))
+    def fetch(self, select: str) -> pa.Table:
+        """The rows of `select`."""
+        return self.query(select)
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pa.Table:
         """The rows of a SELECT written by hand."""
@@ -229,14 +196,6 @@ class DuckDB:
             )
 
 
-class StatementError(TiebackError):
-    """A statement failed for no reason that the user gave; carries the SQL for whoever mends it."""
-
-    def __init__(self, message: str, sql: str) -> None:
-        super().__init__(message)
-        self.sql = sql
-
-
 @contextmanager
 def _interruptible(door: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Ctrl-C stops the engine at once; left alone, it would first wait for its other threads to end their work."""
@@ -293,5 +252,4 @@ def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
         return WorkspaceError(
             f"The warehouse file is damaged or not one of tieback's ({text.splitlines()[0]}). Restore it from a backup."
         )
-    what = f"Building {building!r} on duckdb failed" if building else "A statement failed on duckdb"
-    return StatementError(f"{what}: {text.splitlines()[0]}. Run again with --debug to see the SQL.", sql)
+    return statement_error("duckdb", building, text, sql)

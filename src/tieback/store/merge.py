@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tieback.schema import Table
+import pyarrow as pa
+
+from tieback.schema import TABLES, Table
 from tieback.store.duckdb import DuckDB
+from tieback.store.engine import Engine
 
 _STAGE = "merge_stage"
 _PROVENANCE = ("origin", "received_at")
@@ -31,7 +35,7 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
     Of rows with equal key and different content the one with the smallest content hash stays, whichever came first.
     unversioned: the source gave no version, so `select` made one up; a row whose other content is held already for
     its subject is then not taken in again, under whatever version.
-    Run it inside a transaction, `unordered` where the order of rows is of no interest.
+    Run it inside a transaction.
     """
     held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
     if not held:
@@ -63,19 +67,23 @@ def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
     return Merged(taken - replaced, given - taken, replaced, conflicts + differing)
 
 
-def replaced_facts(store: DuckDB) -> dict[str, int]:
+def remember(store: Engine, values: Mapping[str, str]) -> None:
+    """Keep `values` by name in the table `workspace`, in place of what it held under those names."""
+    table = TABLES["workspace"]
+    rows = store.scratch_rows("values", pa.table({"name": list(values), "value": list(values.values())}))
+    store.replace(table, rows.select("name"), rows)
+
+
+def replaced_facts(store: Engine) -> dict[str, int]:
     """How many held rows were ever replaced, by table: a change that the number of rows does not show."""
     rows = store.rows("SELECT name, value FROM workspace WHERE starts_with(name, ?)", [_REPLACED])
     return {row["name"].removeprefix(_REPLACED): int(row["value"]) for row in rows}
 
 
-def remember_replaced(store: DuckDB, table: Table, replaced: int) -> None:
+def remember_replaced(store: Engine, table: Table, replaced: int) -> None:
     """Count `replaced` held rows more, so that the next run sees a change."""
-    if not replaced:
-        return
-    name, total = _REPLACED + table.name, replaced_facts(store).get(table.name, 0) + replaced
-    store.execute("DELETE FROM workspace WHERE name = ?", [name])
-    store.execute("INSERT INTO workspace VALUES (?, ?)", [name, str(total)])
+    if replaced:
+        remember(store, {_REPLACED + table.name: str(replaced_facts(store).get(table.name, 0) + replaced)})
 
 
 def _drop_repeats(store: DuckDB, table: Table, name: str, told: tuple[str, ...]) -> tuple[int, int]:

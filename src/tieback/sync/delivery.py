@@ -129,7 +129,6 @@ def _imported(
     assumed: Assumed,
 ) -> Delivery:
     with (
-        store.unordered(),
         store.transaction(),
         opened(store, path, assumed, format=format, delimiter=mapping.written.delimiter) as source,
     ):

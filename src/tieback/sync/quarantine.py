@@ -111,7 +111,7 @@ def _retry_delivery(
 ) -> tuple[int, int, tuple[str, ...]]:
     """Rows retried, rows refused again, notices, of one delivery. All of it or nothing."""
     origin, received_at = str(delivery["delivery_id"]), delivery["received_at"]
-    with store.unordered(), store.transaction():
+    with store.transaction():
         store.execute(
             "CREATE OR REPLACE TEMP TABLE retry_rows AS SELECT row_number, any_value(raw) AS line FROM quarantine "
             f"WHERE delivery_id = ? AND {_RETRIABLE} GROUP BY row_number",

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tieback.errors import InputError
-from tieback.store import DuckDB
-from tieback.store.duckdb import StatementError
+from tieback.store import DuckDB, StatementError
 from tieback.sync.encodings import (
     Assumed,
     MixedEndsError,

@@ -1,0 +1,181 @@
+"""What an engine is: the protocol that stages are written against, and the part of it that all SQL engines share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from tieback.errors import TiebackError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ibis.expr import types as ir
+
+    from tieback.schema import Table
+
+SCRATCH = "scratch_"
+Self = TypeVar("Self", bound="Engine")
+
+
+class Builder(Protocol):
+    """What a stage needs of an engine: keep an expression, repeat one until it settles, read a small result."""
+
+    def save(self, table: Table, expression: ir.Table) -> int:
+        """Build `table` anew; returns its number of rows."""
+
+    def append(self, table: Table, expression: ir.Table) -> int:
+        """Add rows to `table`; returns how many."""
+
+    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
+        """Keep an intermediate result, gone with the connection; returns it as a relation to build on."""
+
+    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
+        """Keep rows worked out outside the engine, likewise."""
+
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
+
+    def read(self, expression: ir.Table) -> pa.Table:
+        """The rows of a small result."""
+
+
+class Engine(ABC):
+    """One warehouse, open: where facts and opinions live, and what works on them.
+
+    An engine's own file gives `dialect`, `transaction` and the statements below the line; all else follows from those.
+    Every method that changes a table belongs inside `transaction`. A statement that fails raises StatementError, which
+    names the table that was being built and carries the SQL; what a user can mend raises WorkspaceError.
+    """
+
+    name: ClassVar[str]  # as in `Building 'people' on NAME failed`
+    dialect: ClassVar[str]  # one of tieback.schema.ddl.DIALECTS
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what happens inside is seen by others only when it ends well."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the warehouse."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """True when a table of that name exists."""
+
+    def save(self, table: Table, expression: ir.Table) -> int:
+        """Build `table` anew from `expression`; returns its number of rows."""
+        self.make(table)
+        return self.append(table, expression)
+
+    def append(self, table: Table, expression: ir.Table) -> int:
+        """Add the rows of `expression` to `table`; returns how many."""
+        from tieback.schema.relations import fitted
+
+        return self.insert(table, self.sql(fitted(expression, table)))
+
+    def replace(self, table: Table, gone: ir.Table, expression: ir.Table) -> int:
+        """Take the rows of `table` out whose columns equal those of any row of `gone`, and add those of `expression`.
+
+        gone: some columns of `table`, by name; an empty cell equals an empty one. Both expressions are worked out
+        before anything is taken out. Returns how many rows came.
+        """
+        from tieback.schema.relations import fitted
+
+        leaving = self.scratch("leaving", gone.distinct())
+        coming = self.scratch("coming", fitted(expression, table))
+        self.remove(table, leaving)
+        return self.append(table, coming)
+
+    def load(self, table: Table, rows: pa.Table) -> int:
+        """Add Arrow rows, in bulk, to `table`; returns how many."""
+        return self.append(table, self.scratch_rows("loading", rows))
+
+    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
+        """Keep `expression` for this connection alone; returns it as a relation to build on."""
+        import ibis
+
+        self.keep(SCRATCH + name, self.sql(expression))
+        return ibis.table(expression.schema(), name=SCRATCH + name)
+
+    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
+        """Keep Arrow `rows` likewise."""
+        import ibis
+
+        self.keep_rows(SCRATCH + name, rows)
+        return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=SCRATCH + name)
+
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
+        now, turn = self.scratch(f"{name}_0", start), 0
+        while True:
+            turn = 1 - turn
+            following = self.scratch(f"{name}_{turn}", step(now))
+            moved = following.difference(now).count().name("moved").as_table()
+            if not self.read(moved)["moved"][0].as_py():
+                return following
+            now = following
+
+    def read(self, expression: ir.Table) -> pa.Table:
+        """The rows of `expression`."""
+        return self.fetch(self.sql(expression))
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a SELECT written by hand in DuckDB's dialect, with `?` for each parameter; for small results."""
+        from tieback.store.compiler import translated
+
+        found: list[dict[str, Any]] = self.fetch(translated(sql, parameters or [], self.dialect)).to_pylist()
+        return found
+
+    def sql(self, expression: ir.Table) -> str:
+        """The SELECT that gives `expression`."""
+        from tieback.store.compiler import compiled
+
+        return compiled(expression, self.dialect)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- what differs from engine to engine ---
+
+    @abstractmethod
+    def make(self, table: Table) -> None:
+        """Put an empty `table` in place of whatever has its name."""
+
+    @abstractmethod
+    def insert(self, table: Table, select: str) -> int:
+        """Add the rows of `select` to `table`; returns how many."""
+
+    @abstractmethod
+    def remove(self, table: Table, gone: ir.Table) -> None:
+        """Take out the rows of `table` that equal a row of the scratch table `gone` in its columns, empty or not."""
+
+    @abstractmethod
+    def keep(self, name: str, select: str) -> None:
+        """Make or replace the scratch table `name` from `select`."""
+
+    @abstractmethod
+    def keep_rows(self, name: str, rows: pa.Table) -> None:
+        """Make or replace the scratch table `name` from Arrow `rows`."""
+
+    @abstractmethod
+    def fetch(self, select: str) -> pa.Table:
+        """The rows of `select`."""
+
+
+class StatementError(TiebackError):
+    """A statement failed for no reason that the user gave; carries the SQL for whoever mends it."""
+
+    def __init__(self, message: str, sql: str) -> None:
+        super().__init__(message)
+        self.sql = sql
+
+
+def statement_error(engine: str, building: str, reason: str, sql: str) -> StatementError:
+    """The error of a statement that failed on `engine`, while `building` a table (or none)."""
+    what = f"Building {building!r} on {engine} failed" if building else f"A statement failed on {engine}"
+    return StatementError(f"{what}: {reason.splitlines()[0]}. Run again with --debug to see the SQL.", sql)
