@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from tieback.schema import TABLES
-from tieback.store import DuckDB
+from tieback.store import DuckDB, Engine
 
 RECEIVED_AT = datetime(2026, 1, 1)
 _ARROW = {
@@ -31,7 +31,7 @@ def warehouse(**tables: list[dict[str, Any]]) -> DuckDB:
     return store
 
 
-def put(store: DuckDB, name: str, rows: list[dict[str, Any]]) -> None:
+def put(store: Engine, name: str, rows: list[dict[str, Any]]) -> None:
     """Add `rows` to the table `name`; instants may be ISO strings, amounts numbers."""
     table = TABLES[name]
     filled = [{"origin": "test", "received_at": RECEIVED_AT, **row} for row in rows]
@@ -42,13 +42,8 @@ def put(store: DuckDB, name: str, rows: list[dict[str, Any]]) -> None:
     unknown = {key for row in rows for key in row} - set(table.names)
     assert not unknown, f"{name} has no columns {unknown}"
     if not store.has(name):
-        from tieback.schema.ddl import create_table
-
-        store.execute(create_table(table))
-    given = pa.table(columns)
-    store.door.register("given", given)
-    store.execute(f"INSERT INTO {name} SELECT * FROM given")
-    store.door.unregister("given")
+        store.make(table)
+    store.load(table, pa.table(columns))
 
 
 def _value(value: Any, kind: str) -> Any:

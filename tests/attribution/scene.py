@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
-
-import ibis
 
 from tests.facts import put, warehouse
 from tieback import attribution
 from tieback.config import DEFAULT_MODELS, Settings
 from tieback.schema import FACTS, OPINIONS, TABLES
-from tieback.schema.relations import fitted, relations
-from tieback.store import DuckDB
-from tieback.store.compiler import compiled
+from tieback.schema.relations import relations
+from tieback.store import Engine
 
 Earned = dict[
     str, dict[str | None, tuple[float, int]]
@@ -44,7 +41,9 @@ def credit(touches: list[Any], sales: list[Any], model: str, settings: Settings 
     """What each of the `touches` earned of the `sales` under `model`."""
     journey_rows(touches, sales, settings)
     found: Earned = {}
-    for row in scene().rows(_credit_statement(model, json.dumps(parameters))):
+    chosen = {model: parameters or MODELS.get(model, {})}
+    (loaded,) = attribution.models.load(chosen).values()
+    for row in scene().read(attribution.credits(AT.journeys, AT.conversions, model, loaded)).to_pylist():
         found.setdefault(row["conversion_id"], {})[row["touch_id"]] = (row["share"], row["value_minor"])
     return found
 
@@ -61,45 +60,22 @@ def journey_rows(
     store = scene()
     given = {"people": [], "deal_contacts": [], **tables, "touchpoints": touches, "conversions": sales}
     for name, rows in given.items():
-        store.execute(f"DELETE FROM {name}")
+        store.make(TABLES[name])
         if rows:
             put(store, name, rows)
-    members, journeys = _journey_statements(_Key(settings))
-    store.execute(f"CREATE OR REPLACE TEMP TABLE scratch_members AS {members}")
-    store.execute("DELETE FROM journeys")
-    store.execute(f"INSERT INTO journeys {journeys}")
+    members = store.scratch("members", attribution.members(AT.conversions, AT.people, AT.deal_contacts))
+    store.save(TABLES["journeys"], attribution.journeys(AT.touchpoints, AT.conversions, members, settings))
     return store.rows("SELECT * FROM journeys ORDER BY path_id, position")
 
 
-@cache
-def scene() -> DuckDB:
+def scene() -> Engine:
     """The warehouse in which all scenes play, one after the other: to open one for each takes longer."""
-    return warehouse(touchpoints=[], conversions=[], people=[], journeys=[])
+    return STAGE.get() or _embedded()
 
 
-class _Key:
-    """Settings as a key: equal when they say the same."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def __hash__(self) -> int:
-        return hash(repr(self.settings))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.settings == other.settings
+STAGE: ContextVar[Engine | None] = ContextVar("STAGE", default=None)  # another engine on which to play the scenes
 
 
 @cache
-def _journey_statements(key: _Key) -> tuple[str, str]:
-    members = attribution.members(AT.conversions, AT.people, AT.deal_contacts)
-    kept = ibis.table(members.schema(), name="scratch_members")
-    journeys = attribution.journeys(AT.touchpoints, AT.conversions, kept, key.settings)
-    return compiled(members, "duckdb"), compiled(fitted(journeys, TABLES["journeys"]), "duckdb")
-
-
-@cache
-def _credit_statement(model: str, parameters: str) -> str:
-    settings = {model: json.loads(parameters) or MODELS.get(model, {})}
-    (loaded,) = attribution.models.load(settings).values()
-    return compiled(attribution.credits(AT.journeys, AT.conversions, model, loaded), "duckdb")
+def _embedded() -> Engine:
+    return warehouse()

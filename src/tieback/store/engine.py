@@ -86,11 +86,12 @@ class Engine(ABC):
         leaving = self.scratch("leaving", gone.distinct())
         coming = self.scratch("coming", fitted(expression, table))
         self.remove(table, leaving)
-        return self.append(table, coming)
+        return self.insert(table, f"SELECT * FROM {coming.get_name()}")
 
     def load(self, table: Table, rows: pa.Table) -> int:
-        """Add Arrow rows, in bulk, to `table`; returns how many."""
-        return self.append(table, self.scratch_rows("loading", rows))
+        """Add Arrow rows with exactly the columns of `table` to it, in bulk; returns how many."""
+        self.keep_rows(f"{SCRATCH}loading", rows)
+        return self.insert(table, f"SELECT {', '.join(table.names)} FROM {SCRATCH}loading")
 
     def scratch(self, name: str, expression: ir.Table) -> ir.Table:
         """Keep `expression` for this connection alone; returns it as a relation to build on."""

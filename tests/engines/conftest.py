@@ -1,0 +1,44 @@
+"""The engines that the kit holds: a file on_NAME.py each, with `fresh()` and its gaps.
+
+fresh: a context that gives an empty warehouse of that engine, with the tables of facts and operations made.
+GAPS: tests of the kit that the engine does not pass, by their names, each with `notimpl:` (not written yet), `notyet:`
+(the engine cannot do it yet) or `never:` and the reason. A gap that has closed is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tieback.store import Engine
+
+NAMES = sorted(path.stem.removeprefix("on_") for path in Path(__file__).parent.glob("on_*.py"))
+
+
+def on(name: str) -> ModuleType:
+    """What the kit must know of an engine."""
+    return importlib.import_module(f"tests.engines.on_{name}")
+
+
+@pytest.fixture(params=NAMES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An empty warehouse of each engine."""
+    module = on(request.param)
+    reason = module.GAPS.get(request.node.originalname)
+    if reason:
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    with module.fresh() as store:
+        yield store
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gap_says_why(name: str) -> None:
+    """Each gap is of a known kind and has a reason."""
+    for reason in on(name).GAPS.values():
+        kind, _, why = reason.partition(":")
+        assert kind in ("notimpl", "notyet", "never")
+        assert why.strip()

@@ -1,0 +1,72 @@
+"""Law 5: the same facts give the same answers on every engine, stage by stage and to the cent."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tests.engines.many import demo_facts, fill, many
+from tests.engines.same import Row, assert_same, opinions
+from tests.laws.worlds import SETTINGS
+from tieback.config import Settings
+from tieback.pipeline import refresh
+from tieback.schema import TABLES
+from tieback.store import DuckDB, Engine
+
+WORLDS = 24
+
+
+@cache
+def expected() -> dict[str, list[Row]]:
+    """What DuckDB makes of many worlds."""
+    with DuckDB(None) as store:
+        fill(store, many(WORLDS))
+        refresh(store, SETTINGS)
+        return opinions(store)
+
+
+@cache
+def expected_of_demo() -> dict[str, list[Row]]:
+    """What DuckDB makes of the demo company."""
+    with DuckDB(None) as store:
+        fill_demo(store)
+        refresh(store, Settings())
+        return opinions(store)
+
+
+def fill_demo(engine: Engine) -> None:
+    """Bring the facts of the demo company in."""
+    for name, rows in demo_facts().items():
+        engine.load(TABLES[name], rows)
+
+
+def test_every_stage_of_many_worlds(engine: Engine) -> None:
+    """All opinions over random worlds: equal to the cent, shares to 1e-9."""
+    fill(engine, many(WORLDS))
+    refresh(engine, SETTINGS)
+    assert_same(opinions(engine), expected())
+
+
+def test_the_demo_company(engine: Engine) -> None:
+    """All opinions over the demo company, likewise."""
+    fill_demo(engine)
+    refresh(engine, Settings())
+    assert_same(opinions(engine), expected_of_demo())
+
+
+def test_the_worlds_are_worth_comparing() -> None:
+    """Equal is not equally empty: every opinion has rows, and credit is split, refunded and left out."""
+    found = expected()
+    assert all(found.values()), {name: len(rows) for name, rows in found.items()}
+    assert len(found["credits"]) > 1000
+    assert any(row[-1] for row in found["touchpoints"])
+
+
+@pytest.mark.parametrize("table", ["people", "credits"])
+def test_a_difference_is_seen(table: str) -> None:
+    """The comparison itself can fail: one cell changed in one row of one opinion is found."""
+    found = expected()
+    (first, *rest) = found[table]
+    with pytest.raises(AssertionError, match=table):
+        assert_same(found, {**found, table: [("other", *first[1:]), *rest]})
