@@ -1,9 +1,8 @@
-"""Which opinions still hold, and under which settings the last run worked.
+"""Which opinions still hold, what a run must do about those that do not, and under which settings the last run worked.
 
-Each opinion is remembered with a fingerprint of all that it was built from.
-
-An opinion is out of date when a fact, a setting that it depends on, an opinion that it reads,
-or the release has changed.
+An opinion is out of date when a fact, a setting that it depends on, an opinion that it reads, or the release has
+changed. Each is remembered with a fingerprint of all that it was built from. Where nothing but new facts has come, what
+they touch is enough to bring all opinions up to date; anything else rebuilds whole what depends on it.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from tieback.schema import FACTS, SCHEMA_VERSION
 from tieback.store import Engine, remember, replaced_facts
 
 _SETTINGS = "settings of the last run"
+_FACTS = "facts of the last run"
+_FEW = 10_000  # so many new facts, or a tenth of those held, are worth a look at what they touch
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,99 @@ class LastRun:
     finished_at: str
 
 
+class Known(msgspec.Struct, frozen=True):
+    """How a fact table stood: its rows, when the newest of them came in, and how many were ever replaced."""
+
+    facts: int
+    newest: datetime | None
+    replaced: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do. prints: of every opinion, in the order in which they are built, what it would be built from.
+
+    reasons: why an opinion is out of date, for those that are. since: by fact table, the newest received_at that the
+    last run had seen, where new facts are all that has changed; None where the opinions in `reasons` are built whole.
+    """
+
+    prints: dict[str, str]
+    reasons: dict[str, str]
+    since: dict[str, datetime | None] | None
+
+
+def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
+    """What a run would do now; a `full` one builds every opinion whole."""
+    known = facts_known(store)
+    prints = _prints(known, settings)
+    if full:
+        return Plan(prints, dict.fromkeys(prints, "all is built anew, as asked"), None)
+    held = built_from(store)
+    stale = [name for name in prints if held.get(name) != prints[name]]
+    if not stale:
+        return Plan(prints, {}, None)
+    last, before = _facts_of_last_run(store), _settings_before(store)
+    if not last or before is None or len(held) < len(prints):
+        return Plan(prints, dict.fromkeys(stale, "it was never built by this release"), None)
+    grown = {name: _growth(store, name, now, last[name]) for name, now in known.items()}
+    reasons, only_new = {}, True
+    for name in stale:
+        depends = OPINION_DEPENDENCIES[name]
+        why = [f"{grown[table]} {table}" for table in depends.reads if grown.get(table)]
+        why += [f"{table} changed" for table in depends.reads if table in reasons]
+        if msgspec.to_builtins(depends.settings(before)) != msgspec.to_builtins(depends.settings(settings)):
+            why.append("the settings that shape it changed")
+            only_new = False
+        only_new = only_new and bool(why)
+        reasons[name] = ", ".join(why) or "another release built it"
+    new = sum(known[name].facts - last[name].facts for name in known)
+    few = new <= max(_FEW, sum(each.facts for each in last.values()) // 10)
+    only_new = only_new and few and all(is_new for is_new in map(_is_growth, grown.values()))
+    return Plan(prints, reasons, {name: each.newest for name, each in last.items()} if only_new else None)
+
+
 def fingerprints(store: Engine, settings: Settings) -> dict[str, str]:
     """What each opinion would be built from now, by name, in the order in which they are built."""
-    prints = _fact_prints(store)
+    return _prints(facts_known(store), settings)
+
+
+def facts_known(store: Engine) -> dict[str, Known]:
+    """How each fact table stands."""
+    replaced = replaced_facts(store)
+    parts = [
+        f"SELECT '{table.name}' AS name, count(*) AS facts, max(received_at) AS newest FROM {table.name}"
+        for table in FACTS
+    ]
+    rows = {row["name"]: row for row in store.rows(" UNION ALL ".join(parts))}
+    return {
+        table.name: Known(rows[table.name]["facts"], rows[table.name]["newest"], replaced.get(table.name, 0))
+        for table in FACTS
+    }
+
+
+def _prints(known: dict[str, Known], settings: Settings) -> dict[str, str]:
+    prints = {name: msgspec.json.encode(state).decode() for name, state in known.items()}
     for name, depends in OPINION_DEPENDENCIES.items():
         shape = json.dumps(msgspec.to_builtins(depends.settings(settings)), sort_keys=True)
         parts = [__version__, str(SCHEMA_VERSION), name, shape, *(prints[table] for table in depends.reads)]
         prints[name] = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     return {name: prints[name] for name in OPINION_DEPENDENCIES}
+
+
+def _growth(store: Engine, name: str, now: Known, last: Known) -> str:
+    """What has become of a fact table since the last run, in words; empty where it stands as it stood."""
+    if now == last:
+        return ""
+    asked = [last.newest] if last.newest else []
+    since = "WHERE received_at > ?" if last.newest else ""
+    new = store.rows(f"SELECT count(*) AS facts FROM {name} {since}", asked)[0]["facts"]
+    if now.replaced != last.replaced or now.facts - new != last.facts:
+        return "replaced or removed"
+    return f"{new:,} new"
+
+
+def _is_growth(told: str) -> bool:
+    return not told or told.endswith(" new")
 
 
 def built_from(store: Engine) -> dict[str, str]:
@@ -98,22 +185,36 @@ def last_run(store: Engine) -> LastRun | None:
     return LastRun(rows[0]["run_id"], rows[0]["finished_at"].isoformat(timespec="seconds") + "Z") if rows else None
 
 
-def remember_settings(store: Engine, settings: Settings) -> None:
-    """Keep the `settings` of a run: what reads its numbers must read them as they were made."""
-    remember(store, {_SETTINGS: msgspec.json.encode(settings).decode()})
+def remember_run(store: Engine, settings: Settings, known: dict[str, Known]) -> None:
+    """Keep the `settings` of a run, by which its numbers must be read, and the facts that it was built from."""
+    remember(
+        store,
+        {_SETTINGS: msgspec.json.encode(settings).decode(), _FACTS: msgspec.json.encode(known).decode()},
+    )
 
 
 def settings_of_last_run(store: Engine) -> Settings:
     """The settings under which the last run worked. Raises WorkspaceError when this release cannot read them."""
-    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SETTINGS])
+    before = _settings_before(store)
+    if before is None:
+        raise WorkspaceError("The last run was made by another release of tieback: run `tieback run` first.")
+    return before
+
+
+def _settings_before(store: Engine) -> Settings | None:
+    before: Settings | None = _kept(store, _SETTINGS, Settings)
+    return before
+
+
+def _facts_of_last_run(store: Engine) -> dict[str, Known]:
+    known = _kept(store, _FACTS, dict[str, Known]) or {}
+    return known if all(table.name in known for table in FACTS) else {}
+
+
+def _kept(store: Engine, name: str, kind: Any) -> Any:
+    """The value kept under `name`, None where there is none that this release can read."""
+    rows = store.rows("SELECT value FROM workspace WHERE name = ?", [name])
     try:
-        return msgspec.json.decode(kept[0]["value"], type=Settings)
-    except (IndexError, msgspec.DecodeError):
-        raise WorkspaceError("The last run was made by another release of tieback: run `tieback run` first.") from None
-
-
-def _fact_prints(store: Engine) -> dict[str, str]:
-    """The state of each fact table: a change adds rows or replaces some."""
-    replaced = replaced_facts(store)
-    counts = {table.name: store.rows(f"SELECT count(*) AS facts FROM {table.name}")[0]["facts"] for table in FACTS}
-    return {name: f"{facts} facts, {replaced.get(name, 0)} replaced" for name, facts in counts.items()}
+        return msgspec.json.decode(rows[0]["value"], type=kind) if rows else None
+    except msgspec.DecodeError:
+        return None

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from tieback import attribution, freshness, identity, metrics
 from tieback.config import Settings
-from tieback.errors import InputError
+from tieback.freshness import Plan
+from tieback.incremental import Update
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.relations import relations
 from tieback.store import Builder, Engine
@@ -30,27 +31,53 @@ class StageRun:
 def refresh(
     store: Engine, settings: Settings, *, full: bool = False, on_stage: Callable[[str], None] = lambda _: None
 ) -> list[StageRun]:
-    """Rebuild the opinions that are out of date (all of them when `full`), in one transaction.
+    """Bring the opinions up to date in one transaction: what new facts touch, or all that is out of date.
+
+    full: build every opinion whole, whatever has changed.
 
     Cut off anywhere, the workspace stays at its last finished run. `on_stage` hears the name of each stage
     as it begins.
     Raises InputError when an exchange rate is missing, naming the day.
     """
-    now, held = freshness.fingerprints(store, settings), {} if full else freshness.built_from(store)
-    stale = {name for name in now if held.get(name) != now[name]}
-    if not stale:
-        return [StageRun(name, None, 0.0) for name in now]
-    last = freshness.last_run(store)
-    finished: list[StageRun] = []
+    planned = freshness.plan(store, settings, full=full)
+    if not planned.reasons:
+        return [StageRun(name, None, 0.0) for name in planned.prints]
+    last, known = freshness.last_run(store), freshness.facts_known(store)
     with store.transaction():
-        for name in now:
-            started = time.perf_counter()
-            on_stage(name)
-            rows = build(name, store, settings) if name in stale else None
-            finished.append(StageRun(name, rows, time.perf_counter() - started))
-        _remember(store, (last.run_id if last else 0) + 1, now, finished)
-        freshness.remember_settings(store, settings)
+        if planned.since is None:
+            finished = _whole(store, settings, planned, on_stage)
+        else:
+            finished = _in_part(store, settings, planned, on_stage)
+        _remember(store, (last.run_id if last else 0) + 1, planned.prints, finished)
+        freshness.remember_run(store, settings, known)
     return finished
+
+
+def _whole(store: Engine, settings: Settings, planned: Plan, on_stage: Callable[[str], None]) -> list[StageRun]:
+    """Build the opinions that are out of date, whole."""
+    finished: list[StageRun] = []
+    for name in planned.prints:
+        started = time.perf_counter()
+        on_stage(name)
+        rows = build(name, store, settings) if name in planned.reasons else None
+        finished.append(StageRun(name, rows, time.perf_counter() - started))
+    return finished
+
+
+def _in_part(store: Engine, settings: Settings, planned: Plan, on_stage: Callable[[str], None]) -> list[StageRun]:
+    """Bring the opinions that are out of date up to date where new facts touch them."""
+    began: list[tuple[str, float]] = []
+
+    def begin(name: str) -> None:
+        began.append((name, time.perf_counter()))
+        on_stage(name)
+
+    assert planned.since is not None
+    at = relations((*FACTS, *OPINIONS))
+    rows = Update(store, at, settings, planned.since, planned.reasons).run(begin)
+    ends = [*(start for _, start in began[1:]), time.perf_counter()]
+    took = {name: end - start for (name, start), end in zip(began, ends, strict=True)}
+    return [StageRun(name, rows.get(name), took.get(name, 0.0)) for name in planned.prints]
 
 
 def build(name: str, engine: Builder, settings: Settings) -> int:
@@ -59,15 +86,9 @@ def build(name: str, engine: Builder, settings: Settings) -> int:
 
 
 def _people(engine: Builder, at: Any, settings: Settings) -> int:
-    rules = settings.identity
-    pairs = engine.scratch("pairs", identity.pairs(at, rules))
-    components = engine.fixpoint("components", *identity.labels(pairs))
-    suspects = engine.scratch("suspects", identity.suspects(pairs, components, rules))
-    cuts = engine.scratch_rows("cuts", identity.cuts(engine.read(suspects), rules))
+    settled, cuts = identity.solved(engine, at, settings.identity)
     engine.save(TABLES["link_cuts"], cuts)
-    parted = engine.fixpoint("parted", *identity.labels(engine.scratch("kept", identity.kept(suspects, cuts))))
-    settled = engine.scratch("settled", identity.settled(components, suspects, parted))
-    return engine.save(TABLES["people"], identity.people(settled, at, rules))
+    return engine.save(TABLES["people"], identity.people(settled, at, settings.identity))
 
 
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
@@ -77,15 +98,13 @@ def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
 
 
 def _costs(engine: Builder, at: Any, settings: Settings) -> int:
-    needed = attribution.rates_of_spend(at.spend)
-    _refuse(engine.read(attribution.missing_rates(needed, at.fx_rates, settings)), settings.currency)
+    attribution.refuse_missing(engine.read, attribution.rates_of_spend(at.spend), at.fx_rates, settings)
     return engine.save(TABLES["costs"], attribution.costs(at.spend, at.fx_rates, settings))
 
 
 def _conversions(engine: Builder, at: Any, settings: Settings) -> int:
     moments = engine.scratch("moments", attribution.moments(at, settings))
-    needed = attribution.rates_of_moments(moments, settings)
-    _refuse(engine.read(attribution.missing_rates(needed, at.fx_rates, settings)), settings.currency)
+    attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
     found = attribution.conversions(moments, at.people, staff, at.fx_rates, settings)
     return engine.save(TABLES["conversions"], found)
@@ -113,7 +132,8 @@ def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     for name in attribution.models.load(settings.models):
         chosen = engine.scratch_rows("chosen", pa.table({"chosen": [name]}))
         credit = at.credits.semi_join(chosen, at.credits.model == chosen.chosen)
-        rows += engine.append(performance, metrics.earned(credit, touches, at.conversions, at.journeys, at.costs))
+        earned = engine.scratch("earned", metrics.earned(credit, touches, at.conversions, at.journeys))
+        rows += engine.append(performance, earned) + engine.append(performance, metrics.on_spend(earned, at.costs))
     return rows
 
 
@@ -126,18 +146,6 @@ _BUILDERS: dict[str, Callable[[Builder, Any, Settings], int]] = {
     "credits": _credits,
     "performance": _performance,
 }
-
-
-def _refuse(missing: pa.Table, base: str) -> None:
-    """InputError that names the first day whose exchange rate is missing."""
-    rows = missing.to_pylist()
-    if rows:
-        first = min(rows, key=lambda row: (row["day"], row["currency"]))
-        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        raise InputError(
-            f"There is no exchange rate from {first['currency']} to {base} for {first['day']}{more}, "
-            f"which {first['used_by']} needs. Import it with `tieback import fx_rates FILE` and run again."
-        )
 
 
 def _remember(store: Engine, run_id: int, prints: dict[str, str], finished: list[StageRun]) -> None:

@@ -21,8 +21,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import ibis
+
 from tests.facts import put, warehouse
-from tieback.metrics import credited_touches, earned, observed
+from tieback.metrics import credited_touches, earned, observed, on_spend
 from tieback.schema import OPINIONS, TABLES
 from tieback.schema.ddl import create_table
 from tieback.schema.relations import fitted, relations
@@ -210,6 +212,6 @@ def _performance() -> str:
 def whole_performance(at: Any) -> Any:
     """All rows of `performance` as one expression; the pipeline adds them model by model."""
     touches = credited_touches(at.credits, at.touchpoints)
-    credit = earned(at.credits, touches, at.conversions, at.journeys, at.costs)
-    parts = [fitted(part, TABLES["performance"]) for part in (credit, observed(at.touchpoints, at.costs))]
-    return parts[0].union(parts[1])
+    credit = earned(at.credits, touches, at.conversions, at.journeys)
+    parts = (credit, on_spend(credit, at.costs), observed(at.touchpoints, at.costs))
+    return ibis.union(*(fitted(part, TABLES["performance"]) for part in parts))

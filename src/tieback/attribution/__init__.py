@@ -11,7 +11,7 @@ from tieback.attribution.exclusions import staff
 from tieback.attribution.journeys import candidates, journeys
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
-from tieback.attribution.rates import missing_rates, rates_of_moments, rates_of_spend
+from tieback.attribution.rates import rates_of_moments, rates_of_spend, refuse_missing
 from tieback.attribution.sessions import sessions
 from tieback.attribution.touchpoints import touchpoints
 
@@ -22,11 +22,11 @@ __all__ = [
     "credits",
     "journeys",
     "members",
-    "missing_rates",
     "models",
     "moments",
     "rates_of_moments",
     "rates_of_spend",
+    "refuse_missing",
     "sessions",
     "staff",
     "touchpoints",

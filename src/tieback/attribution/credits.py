@@ -14,12 +14,16 @@ from tieback.schema.remembered import remembered
 # Every number to 32 divides them, so that simple ratios stay exact; 64 bits hold the sum of sixty thousand touches.
 _GRAINS = lcm(*range(1, 33))
 
+# A share is a whole number of these parts, so that counts add up exactly, in any order and from any change.
+PARTS = 10**10
+
 
 @remembered
 def credits(journeys: ir.Table, conversions: ir.Table, name: str, model: Model) -> ir.Table:
     """The rows of the table `credits` for one `model`, under the name it was given.
 
-    Weights become shares that sum to 1 per conversion, the same in whatever order they are added up. Shares of
+    Weights become shares that sum to 1 per conversion, the same in whatever order they are added up, and are whole
+    ten-billionths: what rounding down leaves of 1 goes out as cents do. Exact shares of
     value_minor become whole minor units by the method of the largest remainder: each touch gets its share rounded down
     (of the value without sign), and what is left goes, a unit each, to the largest fractions, ties to the earlier
     touch. So a refund takes back what its sale gave, to the cent. Fractions are rounded to six digits first, so that
@@ -50,7 +54,7 @@ def _shares(weighed: ir.Table, conversions: ir.Table) -> ir.Table:
 
 
 def _in_minor_units(rows: ir.Table) -> ir.Table:
-    """`rows` with value_minor of the conversion turned into that of the touch."""
+    """`rows` with value_minor of the conversion turned into that of the touch, and shares into whole parts."""
     exact = (rows.value_minor.abs().cast("float64") * rows.share).round(6)
     rows = rows.mutate(whole=exact.floor().cast("int64"), fraction=(exact - exact.floor()).round(6))
     places = ibis.window(group_by="conversion_id", order_by=[rows.fraction.desc(), rows.position])
@@ -58,9 +62,14 @@ def _in_minor_units(rows: ir.Table) -> ir.Table:
         rank=ibis.row_number().over(places),
         left=rows.value_minor.abs() - rows.whole.sum().over(places),
         touches=rows.count().over(places),
+        parts=(rows.share * float(PARTS)).floor().cast("int64"),
     )
+    missing = PARTS - rows.parts.sum().over(group_by="conversion_id")
     each = (rows.rank < rows.left).ifelse(1, 0)
     # Beyond 2^53 a share times a value is no longer exact to the unit: whatever that leaves falls to the first.
     astray = rows.left - ibis.least(ibis.greatest(rows.left, 0), rows.touches)
     unsigned = rows.whole + each + (rows.rank == 0).ifelse(astray, 0)
-    return rows.mutate(value_minor=(rows.value_minor < 0).ifelse(-unsigned, unsigned))
+    return rows.mutate(
+        value_minor=(rows.value_minor < 0).ifelse(-unsigned, unsigned),
+        share=(rows.parts + (rows["rank"] < missing).ifelse(1, 0)).cast("float64") / float(PARTS),
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
+import pyarrow as pa
 from ibis.expr import types as ir
 
 from tieback.attribution.calendar import local_date
 from tieback.config import Settings
+from tieback.errors import InputError
 from tieback.schema.facts import SPEND
 from tieback.schema.relations import current
 from tieback.schema.remembered import remembered
@@ -54,3 +58,17 @@ def rates_of_spend(spend: ir.Table) -> ir.Table:
     paid = current(spend, SPEND)
     paid = paid.filter((paid.cost != 0) & paid.currency.notnull())
     return paid.select("currency", day="spend_date", used_by=ibis.literal("spend"))
+
+
+def refuse_missing(
+    read: Callable[[ir.Table], pa.Table], needed: ir.Table, fx_rates: ir.Table, settings: Settings
+) -> None:
+    """Raise InputError that names the first day without a rate that is `needed`. read: gives an expression's rows."""
+    rows = read(missing_rates(needed, fx_rates, settings)).to_pylist()
+    if rows:
+        first = min(rows, key=lambda row: (row["day"], row["currency"]))
+        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+        raise InputError(
+            f"There is no exchange rate from {first['currency']} to {settings.currency} for {first['day']}{more}, "
+            f"which {first['used_by']} needs. Import it with `tieback import fx_rates FILE` and run again."
+        )

@@ -181,7 +181,7 @@ def _sources(store: DuckDB, asked: Question) -> tuple[str, str]:
     if not any(dimension.group == "account" for dimension in asked.by):
         return "performance", ""
     from tieback.metrics.accounts import ATTRIBUTES, account_attributes
-    from tieback.metrics.performance import credited_touches, earned
+    from tieback.metrics.performance import credited_touches, earned, on_spend
     from tieback.schema import FACTS, OPINIONS
     from tieback.schema.facts import ACCOUNTS
     from tieback.schema.relations import current, relations
@@ -195,5 +195,6 @@ def _sources(store: DuckDB, asked: Question) -> tuple[str, str]:
     conversions = at.conversions.select(*kept).left_join(attributes, "conversion_id")
     conversions = conversions.select(*kept, *ATTRIBUTES)
     touches = credited_touches(credit, at.touchpoints)
-    store.scratch("by_account", earned(credit, touches, conversions, at.journeys, at.costs, ATTRIBUTES))
+    rows = store.scratch("earned", earned(credit, touches, conversions, at.journeys, ATTRIBUTES))
+    store.scratch("by_account", rows.union(on_spend(rows, at.costs)))
     return _BY_ACCOUNT, _ATTRIBUTES

@@ -6,9 +6,8 @@ Nothing is remembered between runs: every answer is worked out from the facts, s
 
 from __future__ import annotations
 
-from tieback.identity.components import labels, settled, suspects
-from tieback.identity.cuts import cuts
+from tieback.identity.accounts import companies, company_addresses, company_domains
 from tieback.identity.people import people
-from tieback.identity.ties import kept, pairs
+from tieback.identity.solved import solved
 
-__all__ = ["cuts", "kept", "labels", "pairs", "people", "settled", "suspects"]
+__all__ = ["companies", "company_addresses", "company_domains", "people", "solved"]

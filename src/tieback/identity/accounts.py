@@ -13,6 +13,7 @@ from tieback.config import Identity
 from tieback.identity.observed import domains, memberships
 from tieback.schema.facts import ACCOUNTS
 from tieback.schema.relations import current
+from tieback.schema.remembered import remembered
 
 PersonsOf = Callable[[ir.Table], ir.Table]
 
@@ -21,11 +22,12 @@ _BY_GROUP = 4
 _BY_DOMAIN = 5
 
 
-def accounts(persons_of: PersonsOf, facts: Any, identity: Identity) -> ir.Table:
+def accounts(persons_of: PersonsOf, facts: Any, companies: ir.Table, identity: Identity) -> ir.Table:
     """The account of each person that has one: person_id, account_id (crm:…, group:… or domain:…).
 
-    persons_of: adds person_id to a table of identifiers. Of several accounts the most trusted source wins, then the
-    latest word, then the smaller id. Sources: contact record, explicit tie, order, named group, e-mail domain.
+    persons_of: adds person_id to a table of identifiers. companies: as below. Of several accounts the most trusted
+    source wins, then the latest word, then the smaller id. Sources: contact record, explicit tie, order, named group,
+    e-mail domain.
     """
     stated = memberships(facts, identity.junk)
     is_group = stated.right_kind == "group"
@@ -37,7 +39,8 @@ def accounts(persons_of: PersonsOf, facts: Any, identity: Identity) -> ir.Table:
         last_seen_at="last_seen_at",
     )
     columns = ("person_id", "account_id", "trust", "last_seen_at")
-    offered = ibis.union(persons_of(claims).select(*columns), _by_domain(persons_of, facts, identity).select(*columns))
+    owned = persons_of(company_addresses(facts, identity))
+    offered = ibis.union(persons_of(claims).select(*columns), _by_domain(owned, companies).select(*columns))
     best = ibis.window(
         group_by=offered.person_id, order_by=[offered.trust, offered.last_seen_at.desc(), offered.account_id]
     )
@@ -51,21 +54,44 @@ def free_mail_domains() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def _by_domain(persons_of: PersonsOf, facts: Any, identity: Identity) -> ir.Table:
-    """Company domains of people's addresses; a domain that exactly one CRM account has stands for that account."""
+@remembered
+def company_addresses(facts: Any, identity: Identity) -> ir.Table:
+    """The e-mail addresses that may tell of a company: id_kind, id_value, domain, last_seen_at."""
     free = free_mail_domains() | {domain.strip().lower() for domain in identity.free_mail}
     owned = domains(facts, identity.junk)
-    owned = owned.filter(owned.domain.notin(sorted(free)) & (owned.domain != ""))
-    held = persons_of(owned)
-    held = held.group_by("person_id", "domain").aggregate(last_seen_at=held.last_seen_at.max())
-    companies = held.group_by("domain").having(held.count() <= identity.max_account_people)
-    company = companies.aggregate(members=held.count()).select(company="domain")
-    known = _crm_domains(facts.accounts)
-    of_companies = held.inner_join(company, [("domain", "company")]).select(*held.columns)
-    both = of_companies.left_join(known, [("domain", "crm_domain")])
+    return owned.filter(owned.domain.notin(sorted(free)) & (owned.domain != ""))
+
+
+@remembered
+def company_domains(facts: Any, changed: Any, identity: Identity) -> ir.Table:
+    """The domains of the addresses in `facts` and of the CRM accounts that have `changed`, in any version: domain."""
+    own = company_addresses(facts, identity).select("domain")
+    versions = facts.accounts.semi_join(changed.accounts, "account_id")
+    theirs = versions.filter(versions.domain.notnull()).select(domain=versions.domain.strip().lower())
+    return own.union(theirs, distinct=True)
+
+
+@remembered
+def companies(addresses: ir.Table, crm_accounts: ir.Table, identity: Identity) -> ir.Table:
+    """The domains that stand for a company, and the one CRM account with that domain, if there is one: company,
+    crm_account.
+
+    addresses: `company_addresses` with the person_id of each. A domain of too many persons is no company.
+    """
+    held = addresses.select("person_id", "domain").distinct()
+    few = held.group_by("domain").having(held.count() <= identity.max_account_people)
+    company = few.aggregate(members=held.count()).select(company="domain")
+    known = _crm_domains(crm_accounts)
+    return company.left_join(known, [("company", "crm_domain")]).select("company", "crm_account")
+
+
+def _by_domain(owned: ir.Table, companies: ir.Table) -> ir.Table:
+    """Company domains of people's addresses; a domain that exactly one CRM account has stands for that account."""
+    held = owned.group_by("person_id", "domain").aggregate(last_seen_at=owned.last_seen_at.max())
+    both = held.inner_join(companies, [("domain", "company")])
     return both.select(
         "person_id",
-        account_id=both.crm_domain.isnull().ifelse(
+        account_id=both.crm_account.isnull().ifelse(
             ibis.literal("domain:").concat(both.domain), ibis.literal("crm:").concat(both.crm_account)
         ),
         trust=ibis.literal(_BY_DOMAIN, "int64"),

@@ -18,7 +18,7 @@ COMPANY_KINDS = ("account", "group")
 _COMPANY_COLUMNS = {"account": "account_id", "group": "group_id"}
 
 
-def ties(facts: Any, junk: Iterable[str]) -> ir.Table:
+def observed_ties(facts: Any, junk: Iterable[str]) -> ir.Table:
     """Ties of two persons' identifiers (STATEMENT columns, left < right), with times_seen and last_seen_at.
 
     The identifiers on one row tie in a star around the strongest, which joins them as well as all pairs would.

@@ -9,21 +9,26 @@ from ibis.expr import types as ir
 
 from tieback.config import Identity
 from tieback.identity.identifiers import KINDS
-from tieback.identity.observed import STATEMENT, ties
+from tieback.identity.observed import STATEMENT, observed_ties
 from tieback.schema.remembered import remembered
 
 _RANKS = [(kind, len(KINDS) - place) for place, kind in enumerate(KINDS)]  # user 6 … anonymous 1
 
 
 @remembered
-def pairs(facts: Any, identity: Identity) -> ir.Table:
-    """Believed ties. Grain: one unordered pair of identifiers, left < right.
+def ties(facts: Any, identity: Identity) -> ir.Table:
+    """What facts say of two identifiers of persons, each pair once, junk and what was taken back left out."""
+    return observed_ties(facts, identity.junk)
+
+
+@remembered
+def pairs(seen: ir.Table) -> ir.Table:
+    """Believed ties, of the `ties` seen. Grain: one unordered pair of identifiers, left < right.
 
     strength: ten times the rank of the weaker identifier's kind plus that of the stronger (user 6, contact 5, email 4,
     customer 3, phone 2, anonymous 1): a tie is worth what its weaker end is. times_seen, last_seen_at: over all facts.
     left_node, right_node: the identifiers' numbers, from 1 in the order of kind and value, good within one run.
     """
-    seen = ties(facts, identity.junk)
     left, right = (seen[f"{side}_kind"].cases(*_RANKS, else_=0) for side in ("left", "right"))
     weighed = seen.mutate(strength=(10 * ibis.least(left, right) + ibis.greatest(left, right)).cast("int64"))
     nodes = _nodes(seen)

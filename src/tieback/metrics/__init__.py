@@ -6,6 +6,16 @@ and what is read from it.
 
 from __future__ import annotations
 
-from tieback.metrics.performance import credited_touches, earned, observed
+from tieback.metrics.differences import changed_cells, difference, replaced
+from tieback.metrics.performance import cells_of_spend, credited_touches, earned, observed, on_spend
 
-__all__ = ["credited_touches", "earned", "observed"]
+__all__ = [
+    "cells_of_spend",
+    "changed_cells",
+    "credited_touches",
+    "difference",
+    "earned",
+    "observed",
+    "on_spend",
+    "replaced",
+]

@@ -12,7 +12,7 @@ from tieback.schema.remembered import remembered
 if TYPE_CHECKING:
     from ibis.expr import types as ir
 
-_KEYS = ("channel", "source", "medium", "campaign", "content", "ad", "keyword", "landing_page")
+KEYS = ("channel", "source", "medium", "campaign", "content", "ad", "keyword", "landing_page")
 _CREDITED = (
     "leads",
     "customers",
@@ -27,7 +27,12 @@ _CREDITED = (
     "sale_credits",
 )
 _OBSERVED = ("cost_minor", "impressions", "clicks", "visits")
-_FLOATS = {"leads", "customers", "sales", "repeat_customers", "cycle_days", "cycles"}
+
+# Counts by share are added up in whole parts, which have one sum in any order; shares are made of such parts.
+PARTS = {
+    **dict.fromkeys(("leads", "customers", "sales", "repeat_customers", "cycles"), 10**10),
+    "cycle_days": 10**6,
+}
 
 
 @remembered
@@ -36,14 +41,13 @@ def earned(
     touches: ir.Table,
     conversions: ir.Table,
     journeys: ir.Table,
-    costs: ir.Table,
     split: tuple[str, ...] = (),
 ) -> ir.Table:
-    """The rows of PERFORMANCE that come from `credits`, for the three bases.
+    """The rows of PERFORMANCE that come from `credits`, for the bases `conversion` and `touch`.
 
     basis `conversion` dates credit by the conversion's day, `touch` by the day of the touch that earned it
-    (Unattributed: by the conversion's), `spend` like `touch` but only where that day, channel and campaign has a cost.
-    touches: as `credited_touches` gives them. conversions, journeys, costs: as declared.
+    (Unattributed: by the conversion's).
+    touches: as `credited_touches` gives them. conversions, journeys: as declared.
     split: columns of `conversions`, beyond its own, to keep apart and to carry along; account attributes, say.
     """
     import ibis
@@ -59,10 +63,9 @@ def earned(
     summed = dated.group_by("date", "basis", "model", "cell", *split, "marks").aggregate(
         share=dated.share.sum(), value=dated.value_minor.sum(), days=dated.share_days.sum(), lines=dated.count()
     )
-    keys = touches.group_by("cell").aggregate(**{key: touches[key].max() for key in _KEYS})
+    keys = touches.group_by("cell").aggregate(**{key: touches[key].max() for key in KEYS})
     named = _measured(summed, split).left_join(keys, "cell").mutate(channel=ibis._.channel.fill_null(UNATTRIBUTED))
-    rows = _with_spend_basis(named, costs)
-    return rows.select("date", "basis", "model", *_KEYS, *split, *_CREDITED, **_zeros(_OBSERVED))
+    return named.select("date", "basis", "model", *KEYS, *split, *_CREDITED, **_zeros(_OBSERVED), records="records")
 
 
 def is_sale(conversions: ir.Table) -> ir.BooleanValue:
@@ -76,8 +79,8 @@ def credited_touches(credits: ir.Table, touchpoints: ir.Table) -> ir.Table:
     """The touches that earned credit, with their dimensions; those with all dimensions the same share one `cell`."""
     import ibis
 
-    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *_KEYS)
-    return credited.mutate(cell=ibis.dense_rank().over(order_by=[credited[key] for key in _KEYS]))
+    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *KEYS)
+    return credited.mutate(cell=ibis.dense_rank().over(order_by=[credited[key] for key in KEYS]))
 
 
 @remembered
@@ -86,22 +89,24 @@ def observed(touchpoints: ir.Table, costs: ir.Table) -> ir.Table:
     import ibis
 
     seen = touchpoints.filter(touchpoints.excluded_reason.isnull() & touchpoints.kind.isin(["visit", "form"]))
-    visits = seen.group_by(date=seen.touch_date, **{key: seen[key] for key in _KEYS}).aggregate(visits=seen.count())
-    visits = visits.select("date", *_KEYS, **(_zeros(_OBSERVED) | {"visits": visits.visits}))
+    visits = seen.group_by(date=seen.touch_date, **{key: seen[key] for key in KEYS}).aggregate(visits=seen.count())
+    visits = visits.select("date", *KEYS, **(_zeros(_OBSERVED) | {"visits": visits.visits}), records=visits.visits)
     spent = costs.select(
-        "cost_minor", "impressions", "clicks", date=costs.spend_date, **{key: costs[key] for key in _KEYS}
+        "cost_minor", "impressions", "clicks", date=costs.spend_date, **{key: costs[key] for key in KEYS}
     )
-    spent = spent.select("date", *_KEYS, "cost_minor", "impressions", "clicks", visits=ibis.literal(0, "int64"))
+    no_visits = {"visits": ibis.literal(0, "int64"), "records": ibis.literal(1, "int64")}
+    spent = spent.select("date", *KEYS, "cost_minor", "impressions", "clicks", **no_visits)
     both = visits.union(spent)
-    summed = both.group_by("date", *_KEYS).aggregate(**{name: both[name].sum() for name in _OBSERVED})
+    summed = both.group_by("date", *KEYS).aggregate(**{name: both[name].sum() for name in (*_OBSERVED, "records")})
     return summed.select(
         "date",
-        **{key: summed[key] for key in _KEYS},
+        **{key: summed[key] for key in KEYS},
         basis=ibis.literal(""),
         model=ibis.literal(""),
         **{name: summed[name] for name in _OBSERVED},
         **_zeros(_CREDITED),
-    ).select("date", "basis", "model", *_KEYS, *_CREDITED, *_OBSERVED)
+        records=summed.records,
+    ).select("date", "basis", "model", *KEYS, *_CREDITED, *_OBSERVED, "records")
 
 
 # What a conversion counts towards, as bits of one number.
@@ -137,9 +142,9 @@ def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tup
         "conversion_date",
         *split,
         "marks",
-        "share",
         "value_minor",
-        share_days=line.share * line.first_days,
+        share=_parts(line.share, "leads"),
+        share_days=_parts(line.share * line.first_days, "cycle_days"),
     )
 
 
@@ -149,24 +154,32 @@ def _measured(summed: ir.Table, split: tuple[str, ...]) -> ir.Table:
 
     def towards(mark: str, column: str) -> ir.Value:
         is_marked = (summed.marks // _MARKS[mark]) % 2 == 1
-        if column not in ("share", "days"):
-            return ibis.ifelse(is_marked, summed[column], 0).sum()
-        # Fractions added up in another order differ in their last digit, which is nothing that anybody measured.
-        return ibis.ifelse(is_marked, summed[column], 0.0).sum().round(9)
+        return ibis.ifelse(is_marked, summed[column], 0).sum()
 
     return summed.group_by("date", "basis", "model", "cell", *split).aggregate(
-        leads=towards("lead", "share"),
-        customers=towards("customer", "share"),
-        sales=towards("sale", "share"),
-        repeat_customers=towards("repeat", "share"),
+        leads=_whole(towards("lead", "share"), "leads"),
+        customers=_whole(towards("customer", "share"), "customers"),
+        sales=_whole(towards("sale", "share"), "sales"),
+        repeat_customers=_whole(towards("repeat", "share"), "repeat_customers"),
         revenue_minor=towards("revenue", "value"),
         sales_minor=towards("sale", "value"),
         lifetime_minor=towards("lifetime", "value"),
-        cycle_days=towards("cycle", "days"),
-        cycles=towards("cycle", "share"),
+        cycle_days=_whole(towards("cycle", "days"), "cycle_days"),
+        cycles=_whole(towards("cycle", "share"), "cycles"),
         lead_credits=towards("lead", "lines"),
         sale_credits=towards("sale", "lines"),
+        records=summed.lines.sum(),
     )
+
+
+def _parts(amount: ir.FloatingValue, name: str) -> ir.IntegerValue:
+    """An amount of the measure `name` in its parts."""
+    return (amount * float(PARTS[name])).round().cast("int64")
+
+
+def _whole(parts: ir.IntegerValue, name: str) -> ir.FloatingValue:
+    """The amount that so many parts of the measure `name` are."""
+    return parts.cast("float64") / float(PARTS[name])
 
 
 def _first_sales(conversions: ir.Table, journeys: ir.Table, split: tuple[str, ...]) -> ir.Table:
@@ -218,32 +231,36 @@ def _repeat_revenue(credits: ir.Table, sales: ir.Table, split: tuple[str, ...]) 
         conversion_date="sale_date",
         **{column: line[f"sale_{column}"] for column in split},
         marks=ibis.literal(_MARKS["lifetime"], "int16"),
-        share=ibis.literal(0.0),
+        share=ibis.literal(0, "int64"),
         value_minor=line.until - before,
-        share_days=ibis.literal(0.0),
+        share_days=ibis.literal(0, "int64"),
     )
 
 
-def _with_spend_basis(named: ir.Table, costs: ir.Table) -> ir.Table:
-    """`named`, and under basis `spend` again its touch-dated rows whose day, channel and campaign has a cost."""
+@remembered
+def on_spend(rows: ir.Table, costs: ir.Table) -> ir.Table:
+    """The rows of basis `spend`: those of `rows` with basis `touch` whose day, channel and campaign has a cost."""
     import ibis
 
-    spent = costs.select(
+    spent = cells_of_spend(costs)
+    dated = rows.filter(rows.basis == "touch").mutate(cell_campaign=ibis._.campaign.fill_null(""))
+    shown = dated.semi_join(spent, ["date", "channel", "cell_campaign"])
+    return shown.mutate(basis=ibis.literal("spend")).select(*rows.columns)
+
+
+@remembered
+def cells_of_spend(costs: ir.Table) -> ir.Table:
+    """The days, channels and campaigns (empty rather than null) that have a cost: date, channel, cell_campaign."""
+    return costs.select(
         date=costs.spend_date, channel=costs.channel, cell_campaign=costs.campaign.fill_null("")
     ).distinct()
-    spent = spent.mutate(has_spend=ibis.literal(1, "int64"))
-    row = named.mutate(cell_campaign=ibis._.campaign.fill_null(""))
-    row = row.left_join(spent, ["date", "channel", "cell_campaign"])
-    row = row.cross_join(_constants("as_basis", "conversion", "touch", "spend"))
-    shown = (row.as_basis == row.basis) | ((row.as_basis == "spend") & (row.basis == "touch") & row.has_spend.notnull())
-    return row.filter(shown).mutate(basis=ibis._.as_basis)
 
 
 def _zeros(names: tuple[str, ...]) -> dict[str, ir.Value]:
     """A zero of the right type for each measure."""
     import ibis
 
-    return {name: ibis.literal(0.0, "float64") if name in _FLOATS else ibis.literal(0, "int64") for name in names}
+    return {name: ibis.literal(0.0, "float64") if name in PARTS else ibis.literal(0, "int64") for name in names}
 
 
 def _constants(column: str, *values: str) -> ir.Table:

@@ -233,6 +233,7 @@ PERFORMANCE = Table(
             "Credits for sales; at most so many distinct sales stand behind the row",
             required=True,
         ),
+        Column("records", "int", "Credits, visits and statements of spend that it adds up", required=True),
     ),
 )
 
