@@ -9,6 +9,7 @@ import pytest
 
 from tests.facts import put, warehouse
 from tieback import attribution
+from tieback.attribution.rates import missing_rates
 from tieback.config import DEFAULT_CONVERSIONS, Conversion, Exclude, Settings
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
@@ -60,7 +61,7 @@ def _statement(settings: int, what: str) -> str:
     if what == "missing_rates":
         moments = attribution.moments(AT, chosen)
         needed = attribution.rates_of_moments(moments, chosen).union(attribution.rates_of_spend(AT.spend))
-        return compiled(attribution.missing_rates(needed, AT.fx_rates, chosen), "duckdb")
+        return compiled(missing_rates(needed, AT.fx_rates, chosen), "duckdb")
     return compiled(fitted(_conversions(chosen), TABLES["conversions"]), "duckdb")
 
 

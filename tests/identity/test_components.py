@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.facts import warehouse
 from tests.identity.build import build, groups
 from tests.identity.rows import event, link
-from tieback.identity import labels
+from tieback.identity.components import labels
 from tieback.store import DuckDB
 
 Edge = tuple[int, int]

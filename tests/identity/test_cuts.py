@@ -15,7 +15,7 @@ from tests.facts import warehouse
 from tests.identity.build import TIGHT, build, groups, persons, reasons
 from tests.identity.rows import contact, event, link, order
 from tieback.config import Identity
-from tieback.identity import cuts
+from tieback.identity.cuts import cuts
 from tieback.identity.rules import limits
 
 identifiers = st.fixed_dictionaries(

@@ -9,9 +9,9 @@ import pytest
 from tests.facts import warehouse
 from tests.identity.build import TIGHT, build, groups, persons
 from tests.identity.rows import contact, event, link, order
-from tieback import identity
 from tieback.config import Identity
 from tieback.identity.identifiers import JUNK
+from tieback.identity.ties import pairs, ties
 from tieback.schema import FACTS
 from tieback.schema.relations import relations
 
@@ -25,7 +25,7 @@ def people(rules: Identity | None = None, **facts: list[dict[str, Any]]) -> list
 
 def tied(**facts: list[dict[str, Any]]) -> list[tuple[str, str, int, int]]:
     """The believed ties of `facts`: both ends, strength and how often seen."""
-    rows = warehouse(**facts).read(identity.pairs(relations(FACTS), Identity())).to_pylist()
+    rows = warehouse(**facts).read(pairs(ties(relations(FACTS), Identity()))).to_pylist()
     ends = [(f"{r['left_kind']}:{r['left_value']}", f"{r['right_kind']}:{r['right_value']}") for r in rows]
     return sorted((*end, row["strength"], row["times_seen"]) for end, row in zip(ends, rows, strict=True))
 

@@ -36,7 +36,12 @@ def translated(sql: str, parameters: list[Any], dialect: str) -> str:
     given = iter(parameters)
     for mark in list(tree.find_all(sge.Placeholder, bfs=False)):
         mark.replace(sge.convert(next(given)))
-    return str(tree.sql(dialect=_compiler(dialect).dialect))
+    return str(tree.sql(dialect=compiler_dialect(dialect)))
+
+
+def compiler_dialect(dialect: str) -> Any:
+    """The name, or class, by which the parser knows one of our dialects."""
+    return _compiler(dialect).dialect
 
 
 @lru_cache(maxsize=64)
