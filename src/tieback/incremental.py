@@ -17,6 +17,7 @@ from ibis.expr import types as ir
 
 from tieback import attribution, identity, metrics
 from tieback.attribution import affected as sold
+from tieback.attribution.affected import Replaced
 from tieback.config import Settings
 from tieback.identity import affected as known
 from tieback.identity.people import located, some_people
@@ -31,21 +32,14 @@ _OF_SPEND = {"costs", "performance"}
 
 @dataclass(frozen=True)
 class Near:
-    """What lies near a change: the identifiers, the persons that they were and are, the facts that carry them."""
+    """What lies near a change: identifiers, the facts that carry them, their rows of PEOPLE as they were and are."""
 
     ids: ir.Table
     keys: SimpleNamespace
     facts: SimpleNamespace
     was: ir.Table
     now: ir.Table
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """The rows of one opinion that went, and those that came."""
-
-    was: ir.Table
-    now: ir.Table
+    persons: ir.Table
 
 
 class Update:
@@ -81,7 +75,7 @@ class Update:
             parties, keys, records = self._parties(near, touches)
             sales = self._conversions(parties, keys, records)
             on_stage("journeys")
-            paths = self._journeys(parties, records, sales)
+            paths = self._journeys(near, touches, parties, records, sales)
             on_stage("credits")
             credit = self._credits(sales, paths)
         on_stage("performance")
@@ -109,7 +103,8 @@ class Update:
         now = engine.scratch("now_people", some_people(settled, facts, ids, companies, rules))
         self.rows["people"] = engine.replace(TABLES["people"], ids.select("id_kind", "id_value"), now)
         engine.replace(TABLES["link_cuts"], ids.select(left_kind="id_kind", left_value="id_value"), cuts)
-        return Near(ids, keys, facts, was, now)
+        persons = was.select("person_id").union(now.select("person_id"), distinct=True)
+        return Near(ids, keys, facts, was, now, engine.scratch("persons", persons))
 
     def _companies(self, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> tuple[ir.Table, ir.Table]:
         """The companies that `domains` stand for now, and the identifiers of all whom a shift among them touches."""
@@ -133,13 +128,12 @@ class Update:
 
     def _touchpoints(self, near: Near) -> Replaced:
         settings, engine, table = self.settings, self.engine, self.at.touchpoints
-        persons = near.was.select("person_id").union(near.now.select("person_id"), distinct=True)
-        persons = engine.scratch("persons", persons)
-        was = engine.scratch("was_touchpoints", table.semi_join(persons, "person_id").select(*table.columns))
+        was = engine.scratch("was_touchpoints", table.semi_join(near.persons, "person_id").select(*table.columns))
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
         sessions = engine.scratch("sessions", attribution.sessions(near.facts.events, near.now, staff, settings))
-        now = engine.scratch("now_touchpoints", attribution.touchpoints(sessions, settings))
-        self.rows["touchpoints"] = engine.replace(TABLES["touchpoints"], persons, now)
+        found = attribution.touchpoints(sessions, settings)
+        now = engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
+        self.rows["touchpoints"] = engine.replace(TABLES["touchpoints"], near.persons, now)
         return Replaced(was, now)
 
     def _costs(self) -> Replaced:
@@ -196,38 +190,47 @@ class Update:
         people = self._people_of(parties)
         staff = engine.scratch("staff", attribution.staff(at, people, settings.exclude))
         found = attribution.conversions(moments, people, staff, at.fx_rates, settings)
-        now = engine.scratch("now_conversions", found)
+        now = engine.scratch("now_conversions", fitted(found, TABLES["conversions"]))
         self.gone = engine.scratch(
             "gone", was.select("conversion_id").union(now.select("conversion_id"), distinct=True)
         )
         self.rows["conversions"] = engine.replace(TABLES["conversions"], self.gone, now)
         return Replaced(was, now)
 
-    def _journeys(self, parties: ir.Table, records: SimpleNamespace, sales: Replaced) -> Replaced:
+    def _journeys(
+        self, near: Near, touches: Replaced, parties: ir.Table, records: SimpleNamespace, sales: Replaced
+    ) -> Replaced:
         engine, at = self.engine, self.at
         members = attribution.members(sales.now, self._people_of(parties), records.deal_contacts)
-        walked = at.touchpoints.semi_join(parties, at.touchpoints.person_id == parties.party)
-        self.touches = engine.scratch("walked", walked.select(*at.touchpoints.columns))
-        was = engine.scratch(
-            "was_journeys", at.journeys.semi_join(self.gone, "conversion_id").select(*at.journeys.columns)
-        )
+        others = parties.anti_join(near.persons, parties.party == near.persons.person_id)
+        walked = at.touchpoints.semi_join(others, at.touchpoints.person_id == others.party)
+        columns = at.touchpoints.columns
+        self.touches = engine.scratch("walked", walked.select(*columns).union(touches.now.select(*columns)))
+        was = at.journeys.semi_join(self.gone, "conversion_id").select(*at.journeys.columns)
+        was = engine.scratch("was_journeys", was)
         found = attribution.journeys(self.touches, sales.now, engine.scratch("members", members), self.settings)
-        now = engine.scratch("now_journeys", found)
-        paths = self.gone.select(path_id="conversion_id").union(
+        now = engine.scratch("now_journeys", fitted(found, TABLES["journeys"]))
+        self.again = engine.scratch("again", sold.credited_again(sales, Replaced(was, now), touches))
+        paths = self.again.select(path_id="conversion_id").union(
             parties.select(path_id=ibis.literal("open:").concat(parties.party))
         )
-        self.rows["journeys"] = engine.replace(TABLES["journeys"], paths, now)
+        self.rows["journeys"] = engine.replace(TABLES["journeys"], paths, now.semi_join(paths, "path_id"))
         return Replaced(was, now)
 
     def _credits(self, sales: Replaced, paths: Replaced) -> Replaced:
         engine, table = self.engine, self.at.credits
-        was = engine.scratch("was_credits", table.semi_join(self.gone, "conversion_id").select(*table.columns))
+        was = engine.scratch("was_credits", table.semi_join(self.again, "conversion_id").select(*table.columns))
         models = attribution.models.load(self.settings.models)
-        found = [attribution.credits(paths.now, sales.now, name, model) for name, model in models.items()]
+        steps, sold_now = self._of_again("paths", paths.now), self._of_again("sales", sales.now)
+        found = [attribution.credits(steps, sold_now, name, model) for name, model in models.items()]
         fit = [fitted(each, TABLES["credits"]) for each in found]
         now = engine.scratch("now_credits", ibis.union(*fit) if len(fit) > 1 else fit[0])
-        self.rows["credits"] = engine.replace(TABLES["credits"], self.gone, now)
+        self.rows["credits"] = engine.replace(TABLES["credits"], self.again, now)
         return Replaced(was, now)
+
+    def _of_again(self, name: str, rows: ir.Table) -> ir.Table:
+        """The rows of the conversions that are credited again."""
+        return self.engine.scratch(f"again_{name}", rows.semi_join(self.again, "conversion_id").select(*rows.columns))
 
     def _people_of(self, parties: ir.Table) -> ir.Table:
         people = self.at.people
@@ -266,6 +269,7 @@ class Update:
 
     def _added_up(self, when: str, credit: ir.Table, touches: ir.Table, sales: ir.Table, paths: ir.Table) -> ir.Table:
         credited = self.engine.scratch("credited_touches", metrics.credited_touches(credit, touches))
+        sales, paths = self._of_again("sales", sales), self._of_again("paths", paths)
         rows = fitted(metrics.earned(credit, credited, sales, paths), TABLES["performance"])
         return self.engine.scratch(f"{when}_performance", rows)
 

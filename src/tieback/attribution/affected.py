@@ -7,6 +7,7 @@ these can be worked out anew by themselves, and the rest of the world stands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,14 @@ from tieback.schema.remembered import remembered
 
 _CRM = "crm:"
 _WHOSE = ("person_id", "account_id", "subject_id")
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The rows of one opinion that went, and those that came."""
+
+    was: ir.Table
+    now: ir.Table
 
 
 @remembered
@@ -143,6 +152,33 @@ def conversions_of(conversions: ir.Table, parties: ir.Table, keys: Any) -> ir.Ta
     for name, key in (("deals", "deal_id"), ("orders", "order_id"), ("events", "event_id")):
         found.append(_of(conversions, keys.__dict__[name], key))
     return ibis.union(*found, distinct=True)
+
+
+@remembered
+def credited_again(sales: Replaced, paths: Replaced, touches: Replaced) -> ir.Table:
+    """The conversions whose credit, or what it counts towards, may have changed: conversion_id.
+
+    Those that differ in their row, their path or a touch of it; and all others of their subjects, since a customer's
+    later sales count towards the first one.
+    """
+    paths_was = paths.was.filter(paths.was.conversion_id.notnull())
+    paths_now = paths.now.filter(paths.now.conversion_id.notnull())
+    changed = _differing(touches.was, touches.now).select("touch_id").distinct()
+    found = (
+        _differing(sales.was, sales.now).select("conversion_id"),
+        _differing(paths_was, paths_now).select("conversion_id"),
+        paths_was.semi_join(changed, "touch_id").select("conversion_id"),
+    )
+    ids = ibis.union(*found, distinct=True)
+    both = sales.was.union(sales.now)
+    subjects = both.semi_join(ids, "conversion_id").select("subject_id").distinct()
+    return both.semi_join(subjects, "subject_id").select("conversion_id").distinct()
+
+
+def _differing(was: ir.Table, now: ir.Table) -> ir.Table:
+    """The rows of either that the other does not have."""
+    was = was.select(*now.columns)
+    return ibis.union(now.difference(was), was.difference(now))
 
 
 def _held(conversions: ir.Table, parties: ir.Table) -> ir.Table:
