@@ -67,12 +67,17 @@ def _differing(was: _Sums, now: _Sums) -> Iterator[tuple[tuple[Any, ...], dict[s
         for metric in METRICS:
             before, after = (_value(each.get((key, model), Measures()), metric) for each in (was, now))
             if before != after:
-                change = round(after - before, _DIGITS)
+                change = _rounded(after - before)
                 yield key, {"model": model, "metric": metric, "before": before, "after": after, "change": change}
 
 
 def _value(measures: Measures, metric: str) -> Any:
-    return round(getattr(measures, metric), _DIGITS)
+    return _rounded(getattr(measures, metric))
+
+
+def _rounded(value: Any) -> Any:
+    """Money is exact as it is."""
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 # A conversion left out of all numbers has the value that it counts with: none.
