@@ -51,7 +51,9 @@ def whole(store: DuckDB, name: str, rows: Rows) -> Callable[[], None]:
 
 def replaced(store: DuckDB, gone: Rows, rows: Rows) -> None:
     """Take the costs out that equal a row of `gone`, and put `rows` in."""
-    key = store.scratch_rows("gone_keys", pa.Table.from_pylist(gone))
+    key = store.scratch_rows(
+        "gone_keys", pa.Table.from_pylist(gone, pa.schema([(name, pa.string()) for name in gone[0]]))
+    )
     with DuckDB(None) as aside:
         aside.make(TABLES["costs"])
         put(aside, "costs", rows)
@@ -118,14 +120,14 @@ def test_a_table_of_which_much_changed_is_written_whole(tmp_path: Path, monkeypa
     """So that what readers put together never grows beyond a small share of it."""
     monkeypatch.setattr(publishing, "_FEW_ROWS", -1)
     rows = [costs(campaign=str(number)) for number in range(100)]
-    with DuckDB(tmp_path / "w.duckdb") as store:
+    with DuckDB(tmp_path / "w.duckdb", keep_runs=9) as store:
         finish(store, 1, whole(store, "costs", rows))
-        for number in range(2, 6):
+        for number in range(2, 7):
             row = costs(campaign=str(number), clicks=number)
             finish(store, number, lambda row=row: replaced(store, [{"campaign": row["campaign"]}], [row]))  # type: ignore[misc]
         held = store.rows("SELECT * FROM costs ORDER BY ALL")
     bases = [each.tables["costs"].base for each in manifests(tmp_path / "runs")]
-    assert bases[0] == bases[1] == bases[2] != bases[3]
+    assert bases[0] == bases[4] != bases[5]
     assert read(tmp_path / "runs") == held
 
 
@@ -239,9 +241,9 @@ place = Path({str(place)!r})
 store = DuckDB(place / "w.duckdb")
 of.finish(store, 1, of.whole(store, "costs", [of.costs(clicks=1)]))
 filler = place / "filler"
-with filler.open("wb") as file:
+with filler.open("wb", buffering=0) as file:
     try:
-        while True: file.write(bytes(4096)); file.flush()
+        while True: file.write(bytes(4096))
     except OSError: pass
 import os
 os.truncate(filler, max(0, filler.stat().st_size - 700_000))
