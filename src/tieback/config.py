@@ -23,6 +23,7 @@ from tieback.misfits import misfit
 FILE_NAME = "tieback.toml"
 SALT_NAME = "tieback.salt"
 WAREHOUSE_NAME = "warehouse.duckdb"
+RUNS_NAME = "runs"
 STAGES = ("lead", "mql", "sql", "opportunity", "customer", "lost")
 ORDER_KINDS = ("order", "subscription", "renewal", "expansion", "refund")
 
@@ -44,10 +45,11 @@ def currency_decimals(currency: str) -> int:
 
 
 class Warehouse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[warehouse]: the embedded engine's limits."""
+    """[warehouse]: the embedded engine's limits, and how many finished runs stay readable."""
 
     memory: Annotated[str, Meta(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|[kmgt]i?b)$")] = "1.5GB"
     threads: NotNegative = 0  # 0: all cores
+    keep_runs: Positive = 5
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,6 +226,11 @@ class Workspace:
     def warehouse(self) -> Path:
         """The embedded warehouse's file."""
         return self.folder / WAREHOUSE_NAME
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the finished runs that readers see."""
+        return self.folder / RUNS_NAME
 
 
 def open_workspace(folder: Path) -> Workspace:

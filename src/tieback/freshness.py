@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ import msgspec
 from tieback import __version__
 from tieback.config import Settings
 from tieback.errors import WorkspaceError
-from tieback.schema import FACTS, SCHEMA_VERSION
+from tieback.schema import FACTS, SCHEMA_VERSION, TABLES
 from tieback.store import Engine, remember, replaced_facts
 
 _SETTINGS = "settings of the last run"
@@ -88,7 +88,7 @@ class Plan:
 def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
     """What a run would do now; a `full` one builds every opinion whole."""
     known = facts_known(store)
-    prints = _prints(known, settings)
+    prints = _prints(_states(known), settings)
     if full:
         return Plan(prints, dict.fromkeys(prints, "all is built anew, as asked"), None)
     held = built_from(store)
@@ -115,9 +115,17 @@ def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
     return Plan(prints, reasons, {name: each.newest for name, each in last.items()} if only_new else None)
 
 
-def fingerprints(store: Engine, settings: Settings) -> dict[str, str]:
-    """What each opinion would be built from now, by name, in the order in which they are built."""
-    return _prints(facts_known(store), settings)
+def fingerprints(store: Engine, settings: Settings, facts: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What each opinion would be built from now, by name, in the order in which they are built.
+
+    facts: the state of each fact table, where `store` holds none of its own.
+    """
+    return _prints(fact_states(store) if facts is None else facts, settings)
+
+
+def fact_states(store: Engine) -> dict[str, str]:
+    """How each fact table stands, as text."""
+    return _states(facts_known(store))
 
 
 def facts_known(store: Engine) -> dict[str, Known]:
@@ -134,11 +142,16 @@ def facts_known(store: Engine) -> dict[str, Known]:
     }
 
 
-def _prints(known: dict[str, Known], settings: Settings) -> dict[str, str]:
-    prints = {name: msgspec.json.encode(state).decode() for name, state in known.items()}
+def _states(known: dict[str, Known]) -> dict[str, str]:
+    return {name: msgspec.json.encode(state).decode() for name, state in known.items()}
+
+
+def _prints(facts: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    prints = dict(facts)
     for name, depends in OPINION_DEPENDENCIES.items():
         shape = json.dumps(msgspec.to_builtins(depends.settings(settings)), sort_keys=True)
-        parts = [__version__, str(SCHEMA_VERSION), name, shape, *(prints[table] for table in depends.reads)]
+        columns = ",".join(TABLES[name].names)
+        parts = [__version__, str(SCHEMA_VERSION), name, columns, shape, *(prints[table] for table in depends.reads)]
         prints[name] = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     return {name: prints[name] for name in OPINION_DEPENDENCIES}
 
@@ -165,10 +178,10 @@ def built_from(store: Engine) -> dict[str, str]:
     return {row["stage"]: row["fingerprint"] for row in rows}
 
 
-def outdated(store: Engine, settings: Settings) -> list[str]:
-    """The opinions that a run would rebuild, in order; empty when all are fresh."""
+def outdated(store: Engine, settings: Settings, facts: Mapping[str, str] | None = None) -> list[str]:
+    """The opinions that a run would rebuild, in order; empty when all are fresh. facts: as for `fingerprints`."""
     held = built_from(store)
-    return [name for name, now in fingerprints(store, settings).items() if held.get(name) != now]
+    return [name for name, now in fingerprints(store, settings, facts).items() if held.get(name) != now]
 
 
 def expected_seconds(store: Engine, settings: Settings, *, full: bool = False) -> dict[str, float | None]:

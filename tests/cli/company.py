@@ -16,6 +16,7 @@ from tieback.cli import group
 from tieback.cli.warehouse import opened
 from tieback.config import open_workspace
 from tieback.pipeline import refresh
+from tieback.store.publishing import publication
 
 SETTINGS = """\
 name = "small"
@@ -128,3 +129,11 @@ def workspace(folder: Path, *, run: bool = True, **facts: list[dict[str, Any]]) 
 def tieback(folder: Path, *arguments: str) -> Result:
     """The outcome of a command; errors of the user are on `exception`."""
     return CliRunner().invoke(group, ["-w", str(folder), *arguments])
+
+
+def tamper(folder: Path, sql: str) -> None:
+    """Change what was worked out in the workspace, behind its back, and publish that."""
+    made = open_workspace(folder)
+    with opened(made) as store:
+        store.execute(sql)
+        publication(store, made.runs, None).show(keep_runs=1)

@@ -165,7 +165,7 @@ def test_a_locked_workspace_says_who_holds_it(
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, cwd=folder) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        for arguments in (["import", "events", "events.csv"], ["run"], ["report"], ["doctor"], ["quarantine", "list"]):
+        for arguments in (["import", "events", "events.csv"], ["run"], ["doctor"], ["quarantine", "list"]):
             assert ended(*arguments, monkeypatch=monkeypatch) == 5, arguments
             assert f"in use by process {holder.pid}" in capsys.readouterr().err
         holder.kill()

@@ -9,9 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.cli.company import tieback
+from tests.cli.company import tamper, tieback
 from tieback.errors import UsageError
-from tieback.store import DuckDB
 
 
 def explained(folder: Path, wanted: str) -> dict[str, Any]:
@@ -84,8 +83,7 @@ def test_an_unknown_id_is_answered_in_a_sentence(folder: Path) -> None:
 def test_the_story_steers_no_terminal(folder: Path, tmp_path: Path) -> None:
     """Words of the data that a terminal would obey are shown, not sent."""
     folder = shutil.copytree(folder, tmp_path / "copy")
-    with DuckDB(folder / "warehouse.duckdb") as store:
-        store.execute("UPDATE touchpoints SET campaign = chr(27) || '[2Jgone'")
+    tamper(folder, "UPDATE touchpoints SET campaign = chr(27) || '[2Jgone'")
     text = tieback(folder, "explain", "D1").stdout
     assert "\x1b" not in text
     assert "\\x1b[2Jgone" in text

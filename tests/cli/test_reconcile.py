@@ -6,9 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.cli.company import tieback
+from tests.cli.company import tamper, tieback
 from tieback.errors import CheckError
-from tieback.store import DuckDB
 
 
 def test_every_model_adds_up_and_a_missing_cent_ends_with_code_6(folder: Path, tmp_path: Path) -> None:
@@ -18,8 +17,7 @@ def test_every_model_adds_up_and_a_missing_cent_ends_with_code_6(folder: Path, t
     parts = {"revenue": "1500.00", "credited": "1000.00", "unattributed": "500.00", "difference": "0.00"}
     assert json.loads(result.stdout) == [{"model": model, **parts} for model in ("linear", "last_touch", "last_paid")]
     assert "Everything adds up" in result.stderr
-    with DuckDB(folder / "warehouse.duckdb") as store:
-        store.execute("UPDATE credits SET value_minor = 33333 WHERE value_minor = 33334")
+    tamper(folder, "UPDATE credits SET value_minor = 33333 WHERE value_minor = 33334")
     broken = tieback(folder, "reconcile", "--format", "json")
     assert json.loads(broken.stdout)[0]["difference"] == "0.01"
     assert isinstance(broken.exception, CheckError)

@@ -16,8 +16,9 @@ import pytest
 
 from tests.cli.company import tieback, visit, workspace
 from tests.facts import put
+from tieback.cli.warehouse import opened
+from tieback.config import open_workspace
 from tieback.errors import UsageError, WorkspaceError
-from tieback.store import DuckDB
 
 ROW = [
     *("channel", "model", "currency", "cost", "impressions", "clicks", "leads", "customers", "revenue"),
@@ -263,7 +264,7 @@ def test_facts_newer_than_the_run_are_told(folder: Path, tmp_path: Path) -> None
     """The numbers shown are those of the last run, and a word on stderr says that there is more."""
     copy = shutil.copytree(folder, tmp_path / "copy")
     assert "since the last run" not in tieback(copy, "report").stderr
-    with DuckDB(copy / "warehouse.duckdb") as store:
+    with opened(open_workspace(copy)) as store:
         put(store, "events", [visit("e9", "2026-03-01T11:00:00", "ann")])
     assert "Facts were imported or settings changed since the last run" in tieback(copy, "report").stderr
 

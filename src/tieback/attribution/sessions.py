@@ -40,7 +40,7 @@ def sessions(events: ir.Table, people: ir.Table, staff: ir.Table, settings: Sett
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
     person_id: person of the strongest identifier seen in it (`event:<touch_id>` where none is known); account_id.
-    utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword: those of the first event.
+    utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword, origin: those of the first event.
     page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
     bot_reason: of any of its events; is_internal: of one of the workspace's own people or devices.
     """
@@ -205,9 +205,10 @@ def _with_internal(touches: ir.Table, staff: ir.Table, settings: Settings) -> ir
 
 def _with_details(touches: ir.Table, events: ir.Table) -> ir.Table:
     """Adds the details of the event that opened each touch."""
-    opening = events.select("event_id", "occurred_at", "url", *_DETAILS)
+    opening = events.select("event_id", "occurred_at", "url", "origin", *_DETAILS)
     joined = opening.inner_join(touches, opening.event_id == touches.touch_id)
-    columns = ("touch_id", "person_id", "account_id", "occurred_at", "kind", *_DETAILS, "bot_reason", "is_internal")
+    known = ("touch_id", "person_id", "account_id", "occurred_at", "kind", *_DETAILS)
+    columns = (*known, "origin", "bot_reason", "is_internal")
     opened = joined.select(*columns, "url")
     return opened.select(*columns, page_host=page_host(opened.url))
 

@@ -44,6 +44,7 @@ def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
         "keyword",
         "landing_page",
         "is_paid",
+        "origin",
         touch_date=local_date(touches.occurred_at, settings.time_zone),
         source=touches.source.nullif(""),
         medium=touches.medium.nullif(""),

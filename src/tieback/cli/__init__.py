@@ -23,6 +23,8 @@ COMMANDS = {
     "import": "Take files in",
     "quarantine": "See, export or retry the rows that could not be taken in",
     "run": "Work out people, touches, journeys, credit and performance",
+    "runs": "The finished runs that can be read",
+    "diff": "What changed from one run to another, and which facts caused it",
     "report": "What each channel cost and earned, by model",
     "explain": "Why each touch of a deal got its credit, to the cent",
     "reconcile": "Show that credit adds up to revenue",

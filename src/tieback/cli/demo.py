@@ -68,7 +68,7 @@ def _prepare(folder: Path) -> None:
     """
     import shutil
 
-    from tieback.config import FILE_NAME, SALT_NAME
+    from tieback.config import FILE_NAME, RUNS_NAME, SALT_NAME
     from tieback.errors import WorkspaceError
 
     settings = folder / FILE_NAME
@@ -81,7 +81,8 @@ def _prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("warehouse.duckdb", "warehouse.duckdb.wal", SALT_NAME):
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / _EXPORTS, ignore_errors=True)
+        for name in (_EXPORTS, RUNS_NAME):
+            shutil.rmtree(folder / name, ignore_errors=True)
         settings.write_text(_settings(), "utf-8")
         (folder / SALT_NAME).write_text(_SALT + "\n", "ascii")
     except OSError as error:

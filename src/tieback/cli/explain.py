@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tieback.cli.finished_run import run_option
 from tieback.cli.output import emit, emit_json, format_option, printable
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import finished
 
 if TYPE_CHECKING:
     from tieback.config import Settings
@@ -24,9 +25,10 @@ _COLUMNS = (
 @click.command("explain")
 @click.argument("wanted", metavar="CONVERSION_OR_DEAL_ID")
 @click.option("--model", "models", default="", help="Only these models, separated by commas; all unless told.")
+@run_option
 @format_option
 @click.pass_obj
-def command(folder: Path, wanted: str, models: str, form: str) -> None:
+def command(folder: Path, wanted: str, models: str, run: str, form: str) -> None:
     """Why each touch of a deal got its credit, to the cent.
 
     Every touch of the people behind the conversion, in order of time, in or out with the reason; and each model's
@@ -39,7 +41,7 @@ def command(folder: Path, wanted: str, models: str, form: str) -> None:
     from tieback.metrics.story import story
 
     workspace = open_workspace(folder)
-    with opened(workspace, read_only=True) as store:
+    with finished(workspace, run) as store:
         settings = settings_of_run(store, workspace.settings)
         chosen = named_models(models or "all", settings, workspace.settings)
         found = explained(store, settings, wanted, chosen)
@@ -97,8 +99,7 @@ _TOUCHES = """
 SELECT c.*, t.campaign, d.file
 FROM scratch_candidates c
 JOIN touchpoints t ON t.touch_id = c.touch_id
-LEFT JOIN events e ON e.event_id = c.touch_id
-LEFT JOIN deliveries d ON d.delivery_id = e.origin
+LEFT JOIN deliveries d ON d.delivery_id = t.origin
 ORDER BY c.occurred_at, c.touch_id
 """
 _CREDITS = "SELECT * FROM credits WHERE conversion_id = ? AND model IN ({marks})"

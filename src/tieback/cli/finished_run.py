@@ -1,32 +1,43 @@
-"""What every command that reads results makes sure of first: that there is a finished run, and how old it is."""
+"""What every command that reads a finished run says first: which one it is, and whether it is behind."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from tieback.cli.output import say
 
 if TYPE_CHECKING:
     from tieback.config import Settings
-    from tieback.store import DuckDB
+    from tieback.store import Published
 
 
-def settings_of_run(store: DuckDB, settings: Settings) -> Settings:
+run_option: Callable[[Any], Any] = click.option(
+    "--run", default="", metavar="RUN", help="A run of `tieback runs`, instead of the newest."
+)
+
+
+def settings_of_run(store: Published, settings: Settings) -> Settings:
     """The settings under which the numbers were worked out, and [report] as it is now in `settings`.
 
-    Says so when the run is older than the facts or the settings. Raises WorkspaceError when nothing was worked out yet.
+    Says so when the run is older than the facts or the settings, or is not the newest.
     """
     import msgspec
 
     from tieback import freshness
-    from tieback.errors import WorkspaceError
+    from tieback.store import fact_states
 
-    last = freshness.last_run(store)
-    if last is None or not store.has("performance"):
-        raise WorkspaceError("Nothing has been worked out yet: run `tieback run` first.")
-    if freshness.outdated(store, settings):
+    when = f"{store.manifest.finished_at.isoformat(timespec='seconds')}Z"
+    facts = fact_states(store.folder)
+    if store.manifest.as_of:
+        say(f"These numbers are of the facts received until {store.manifest.name}, worked out at {when}.")
+    elif not store.is_newest:
+        say(f"These numbers are of run {store.manifest.name} ({when}); there is a newer one.")
+    elif facts is not None and freshness.outdated(store, settings, facts):
         say(
-            f"Facts were imported or settings changed since the last run ({last.finished_at}): "
+            f"Facts were imported or settings changed since the last run ({when}): "
             "these numbers are of that run, under its settings. Run `tieback run` to take them in."
         )
     return msgspec.structs.replace(freshness.settings_of_last_run(store), report=settings.report)

@@ -138,4 +138,5 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #[warehouse]
 #memory = "1.5GB"            # what the embedded engine may use before it spills to disk
 #threads = 0                 # 0: all cores
+#keep_runs = 5               # finished runs that stay readable; older ones are pruned
 """

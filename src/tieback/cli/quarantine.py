@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -139,17 +141,13 @@ def discard(folder: Path, delivery: str, yes: bool) -> None:
     say(f"{gone:,} refusals discarded.")
 
 
-def _store(folder: Path, delivery: str) -> DuckDB:
+@contextmanager
+def _store(folder: Path, delivery: str) -> Iterator[DuckDB]:
     from tieback.config import open_workspace
 
-    workspace = open_workspace(folder)
-    store = opened(workspace, read_only=True)
-    try:
+    with opened(open_workspace(folder), read_only=True) as store:
         _check_delivery(store, delivery)
-    except BaseException:
-        store.close()
-        raise
-    return store
+        yield store
 
 
 def _check_delivery(store: DuckDB, delivery: str) -> None:

@@ -9,16 +9,18 @@ from typing import Any
 
 import click
 
+from tieback.cli.finished_run import run_option
 from tieback.cli.output import emit, format_option, say
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import finished
 
 _COLUMNS = ("model", "revenue", "credited", "unattributed", "difference")
 
 
 @click.command("reconcile")
+@run_option
 @format_option
 @click.pass_obj
-def command(folder: Path, form: str) -> None:
+def command(folder: Path, run: str, form: str) -> None:
     """Show that credit adds up to revenue, to the cent.
 
     For every model: revenue = credited + unattributed + difference. Each conversion and each roll-up is
@@ -30,7 +32,7 @@ def command(folder: Path, form: str) -> None:
     from tieback.metrics.reconciliation import reconciliation
 
     workspace = open_workspace(folder)
-    with opened(workspace, read_only=True) as store:
+    with finished(workspace, run) as store:
         settings = settings_of_run(store, workspace.settings)
         found = reconciliation(store.rows, tuple(settings.models), settings.decimals)
     emit(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tieback.cli.finished_run import run_option
 from tieback.cli.output import emit, format_option, say
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import finished
 
 if TYPE_CHECKING:
     from tieback.config import Settings
@@ -47,6 +48,7 @@ _EPILOG = (
     is_flag=True,
     help="Revenue per lead by age, for the leads of each month; not with --basis, --metrics or --sort.",
 )
+@run_option
 @format_option
 @click.pass_obj
 def command(
@@ -60,6 +62,7 @@ def command(
     sort: str,
     limit: int | None,
     is_cohorts: bool,
+    run: str,
     form: str,
 ) -> None:
     """What each channel cost and earned, by model.
@@ -77,7 +80,7 @@ def command(
     workspace = open_workspace(folder)
     chosen, first, last = dimensions(_names(by)), _day(start, "--from"), _day(end, "--to")
     _check_window(first, last)
-    with opened(workspace, read_only=True) as store:
+    with finished(workspace, run) as store:
         settings = settings_of_run(store, workspace.settings)
         asked = Question(
             by=chosen,

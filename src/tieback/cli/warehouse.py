@@ -1,8 +1,10 @@
-"""The one way in which commands open a workspace's warehouse, or read its settings alone."""
+"""How commands open a workspace: its warehouse, one of its finished runs, or its settings alone."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,28 +14,60 @@ from tieback.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
-    from tieback.store import DuckDB
+    from tieback.store import DuckDB, Published
 
 _SALT = "digest of the salt"
 
 
-def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
-    """The warehouse of `workspace`, within the limits of its [warehouse] settings.
+@contextmanager
+def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]:
+    """The warehouse of `workspace`, within the limits of its [warehouse] settings; nobody else can open it meanwhile.
 
+    Once written to, those who read finished runs are told what facts there are.
     Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt;
     ConfigError for a channel rule that the engine cannot match with.
     """
     from tieback.store import DuckDB
 
     limits = workspace.settings.warehouse
-    store = DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads, read_only=read_only)
-    try:
+    with DuckDB(
+        workspace.warehouse,
+        memory=limits.memory,
+        threads=limits.threads,
+        read_only=read_only,
+        keep_runs=limits.keep_runs,
+    ) as store:
         check_rules(store, workspace.settings)
         _check_salt(store, workspace, read_only=read_only)
-    except BaseException:
-        store.close()
-        raise
-    return store
+        try:
+            yield store
+        finally:
+            if not read_only:
+                _tell_readers(store, workspace)
+
+
+@contextmanager
+def finished(workspace: Workspace, run: str = "") -> Iterator[Published]:
+    """A finished run of `workspace` (the newest one, unless named) to read, whoever writes meanwhile.
+
+    Raises WorkspaceError when there is none of that name, or it is of another salt.
+    """
+    from tieback.store import Published
+
+    limits = workspace.settings.warehouse
+    with Published(workspace.runs, run, memory=limits.memory, threads=limits.threads) as store:
+        _check_salt(store, workspace, read_only=True)
+        yield store
+
+
+def _tell_readers(store: DuckDB, workspace: Workspace) -> None:
+    """Let those who read finished runs know whether there are newer facts; before the first run there are none."""
+    from tieback.freshness import fact_states
+    from tieback.store import tell_fact_states
+
+    if workspace.runs.is_dir():
+        with suppress(OSError):  # where the disk is full, the next command that writes tells them
+            tell_fact_states(workspace.runs, fact_states(store))
 
 
 def check_rules(store: DuckDB, settings: Settings) -> None:

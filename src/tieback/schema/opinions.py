@@ -59,6 +59,7 @@ TOUCHPOINTS = Table(
         Column("is_paid", "boolean", "True for paid channels", required=True),
         text("excluded_reason", "Why it can earn no credit (bot, internal traffic, same click …); empty when it can"),
         text("rules_version", "Version of the channel rules", required=True),
+        text("origin", "Delivery that brought the event", required=True),
     ),
 )
 

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 from tieback.store.duckdb import DuckDB
 from tieback.store.engine import Builder, Engine, StatementError
+from tieback.store.manifest import Manifest, manifests, sizes
 from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
+from tieback.store.parts import views
+from tieback.store.published import Published, fact_states, tell_fact_states
 
 __all__ = [
     "Builder",
     "DuckDB",
     "Engine",
+    "Manifest",
     "Merged",
+    "Published",
     "StatementError",
+    "fact_states",
+    "manifests",
     "merge",
     "remember",
     "remember_replaced",
     "replaced_facts",
+    "sizes",
+    "tell_fact_states",
+    "views",
 ]

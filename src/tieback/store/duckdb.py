@@ -14,16 +14,22 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
-from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
+from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES, Table
 from tieback.schema.ddl import create_table
+from tieback.store.changes import Changes
 from tieback.store.engine import SCRATCH, Engine, StatementError, statement_error
+from tieback.store.manifest import runs_folder
 from tieback.store.migrations import migrate
+from tieback.store.publishing import Publication, catch_up, publication
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
     from ibis.expr import types as ir
 
 _DAMAGES = ("not a valid DuckDB database file", "Corrupt", "Could not read enough bytes", "Could not read from file")
+KEEP_RUNS = 5  # unless a workspace says otherwise
 _MOST_THREADS = 1024  # beyond, starting them takes longer than any work
 _LOCKED = "lock on file"  # DuckDB's words for a file that another process has opened
 
@@ -32,6 +38,8 @@ class DuckDB(Engine):
     """A workspace's warehouse in one DuckDB file (or in memory, when `path` is None).
 
     `door` is the connection itself: files are read through it, whatever engine the facts end up in.
+    A transaction in which a run ends publishes that run beside the file, and prunes all but `keep_runs`; opening the
+    file finishes what was cut off.
     Raises WorkspaceError when another process holds the file, when it is newer than this release, damaged or none of
     tieback's, or the disk is full; ConfigError for more threads than make sense.
     """
@@ -39,8 +47,18 @@ class DuckDB(Engine):
     name = "duckdb"
     dialect = "duckdb"
 
-    def __init__(self, path: Path | None, *, memory: str = "1.5GB", threads: int = 0, read_only: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        memory: str = "1.5GB",
+        threads: int = 0,
+        read_only: bool = False,
+        keep_runs: int = KEEP_RUNS,
+    ) -> None:
+        self.path, self.keep_runs = path, keep_runs
+        self._changes: Changes | None = None
+        self._as_of: datetime | None = None
         if read_only and path is not None and not path.exists():
             raise WorkspaceError(f"{path.parent} holds no data yet. Bring some in with `tieback import TABLE FILE`.")
         if path is not None and path.exists() and not path.is_file():
@@ -68,6 +86,7 @@ class DuckDB(Engine):
                     self._refuse_older()
                 else:
                     self._prepare()
+                    self._catch_up()
             except BaseException as error:
                 if hasattr(self, "door"):
                     self.door.close()
@@ -92,30 +111,58 @@ class DuckDB(Engine):
         Rows written inside may land in any order, which is a third faster and needs less memory.
         """
         self.execute("SET preserve_insertion_order = false")
+        published: Publication | None = None
         try:
             self.execute("BEGIN")
+            self._changes = Changes(self)
             try:
+                self._forget_later_facts()
                 yield
-                self.execute("COMMIT")
+                published = self._publication()
+                self.execute("ROLLBACK" if self._as_of else "COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):  # the error on its way is the one to tell
                     self.door.execute("ROLLBACK")
+                if published:
+                    published.discard()
                 raise
         finally:
+            self._changes = None
             with suppress(duckdb.Error):  # likewise
                 self.door.execute("SET preserve_insertion_order = true")
+        if published:
+            published.show(self.keep_runs)
+
+    @contextmanager
+    def as_of(self, instant: datetime) -> Iterator[None]:
+        """Inside, a transaction has only what was received until `instant` (UTC), and its run is published as such.
+
+        Whatever it does, the file stays as it is. A fact that was replaced since is not there: the file holds its
+        successor alone.
+        """
+        self._as_of = instant
+        try:
+            yield
+        finally:
+            self._as_of = None
 
     def make(self, table: Table) -> None:
         """Put an empty `table` in place of whatever has its name."""
+        if self._changes:
+            self._changes.makes(table)
         self.execute(f"DROP TABLE IF EXISTS {table.name}")
         self.execute(create_table(table))
 
     def insert(self, table: Table, select: str) -> int:
         """Add the rows of `select` to `table`; returns how many."""
+        if self._changes:
+            select = self._changes.inserts(table, select)
         return int(self.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
 
     def remove(self, table: Table, gone: ir.Table) -> None:
         """Take out the rows of `table` that equal a row of the scratch table `gone` in its columns, empty or not."""
+        if self._changes:
+            self._changes.removes(table, gone.get_name(), gone.columns)
         same = " AND ".join(f"{table.name}.{name} IS NOT DISTINCT FROM gone.{name}" for name in gone.columns)
         self.execute(f"DELETE FROM {table.name} USING {gone.get_name()} gone WHERE {same}", building=table.name)
 
@@ -165,6 +212,21 @@ class DuckDB(Engine):
             return
         self._refuse_newer()
         migrate(self, self._version())
+
+    def _catch_up(self) -> None:
+        if self.path is not None:
+            catch_up(self, runs_folder(self.path), self.keep_runs)
+
+    def _publication(self) -> Publication | None:
+        """The run that has ended in this transaction, written but not yet seen; None when none has."""
+        if self.path is None or self._changes is None or not self._changes.is_run:
+            return None
+        return publication(self, runs_folder(self.path), self._changes, self._as_of)
+
+    def _forget_later_facts(self) -> None:
+        if self._as_of is not None:
+            for table in (*FACTS, TABLES["deliveries"]):
+                self.execute(f"DELETE FROM {table.name} WHERE received_at > ?", [self._as_of])
 
     def _version(self) -> int:
         try:
@@ -248,6 +310,8 @@ def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
         return WorkspaceError(
             f"The warehouse file was written by another release of DuckDB ({text.splitlines()[0]}). Upgrade tieback."
         )
+    if "No files found that match" in text:
+        return WorkspaceError("The run was pruned while it was read: run the same command again.")
     if any(sign in text for sign in _DAMAGES):
         return WorkspaceError(
             f"The warehouse file is damaged or not one of tieback's ({text.splitlines()[0]}). Restore it from a backup."

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from tieback.schema import TABLES, Table
 from tieback.store.duckdb import DuckDB
 from tieback.store.engine import Engine
@@ -69,6 +67,8 @@ def _merge_stage(store: DuckDB, table: Table, *, unversioned: bool) -> Merged:
 
 def remember(store: Engine, values: Mapping[str, str]) -> None:
     """Keep `values` by name in the table `workspace`, in place of what it held under those names."""
+    import pyarrow as pa
+
     table = TABLES["workspace"]
     rows = store.scratch_rows("values", pa.table({"name": list(values), "value": list(values.values())}))
     store.replace(table, rows.select("name"), rows)
