@@ -202,7 +202,8 @@ class Update:
     ) -> Replaced:
         engine, at = self.engine, self.at
         members = attribution.members(sales.now, self._people_of(parties), records.deal_contacts)
-        others = parties.anti_join(near.persons, parties.party == near.persons.person_id)
+        known = near.persons.union(touches.now.select("person_id"), distinct=True)
+        others = parties.anti_join(known, parties.party == known.person_id)
         walked = at.touchpoints.semi_join(others, at.touchpoints.person_id == others.party)
         columns = at.touchpoints.columns
         self.touches = engine.scratch("walked", walked.select(*columns).union(touches.now.select(*columns)))
