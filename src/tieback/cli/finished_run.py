@@ -8,10 +8,10 @@ from tieback.cli.output import say
 
 if TYPE_CHECKING:
     from tieback.config import Settings
-    from tieback.store import DuckDB
+    from tieback.store import Engine
 
 
-def settings_of_run(store: DuckDB, settings: Settings) -> Settings:
+def settings_of_run(store: Engine, settings: Settings) -> Settings:
     """The settings under which the numbers were worked out, and [report] as it is now in `settings`.
 
     Says so when the run is older than the facts or the settings. Raises WorkspaceError when nothing was worked out yet.

@@ -32,7 +32,7 @@ def run(folder: Path, *, full: bool = False) -> None:
     from tieback.pipeline import refresh
 
     workspace = open_workspace(folder)
-    if not workspace.warehouse.exists():
+    if not workspace.settings.warehouse.url and not workspace.warehouse.exists():
         raise WorkspaceError("There are no facts yet. Bring some in with `tieback import TABLE FILE` and run again.")
     with opened(workspace) as store:
         expected = freshness.expected_seconds(store, workspace.settings, full=full)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,24 +13,68 @@ from tieback.errors import ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
-    from tieback.store import DuckDB
+    from tieback.store import DuckDB, Engine
 
-_SALT = "digest of the salt"
+SALT = "digest of the salt"
 
 
-def opened(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
-    """The warehouse of `workspace`, within the limits of its [warehouse] settings.
+def opened(workspace: Workspace, *, read_only: bool = False) -> Engine:
+    """The warehouse of `workspace`: its facts and opinions, on whatever engine.
 
     Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt;
-    ConfigError for a channel rule that the engine cannot match with.
+    ConfigError for a URL that leads nowhere, and for a channel rule that the engine cannot match with.
     """
+    if not workspace.settings.warehouse.url:
+        return _embedded(workspace, read_only=read_only)
+    store = engine_at(workspace.settings.warehouse.url, read_only=read_only)
+    try:
+        if workspace.settings.channels:
+            from tieback.store import DuckDB
+
+            with DuckDB(None) as rules:
+                check_rules(rules, workspace.settings)
+        check_salt(store, workspace, read_only=read_only)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def intake(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
+    """The door of `workspace`: what facts come in through, with deliveries, quarantine and vault.
+
+    It is the warehouse itself where that is the embedded file. To read only, it does not reach for the engine.
+    """
+    from tieback.store import DuckDB, Intake
+
+    if not workspace.settings.warehouse.url:
+        return _embedded(workspace, read_only=read_only)
+    limits = workspace.settings.warehouse
+    if read_only:
+        return DuckDB(workspace.intake, memory=limits.memory, threads=limits.threads, read_only=True)
+    engine = opened(workspace)
+    try:
+        return Intake(workspace.intake, engine, memory=limits.memory, threads=limits.threads)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def engine_at(url: str, *, read_only: bool = False) -> Engine:
+    """The engine that `url` names, with the variables of this process's environment."""
+    from tieback.store import open_engine
+
+    return open_engine(url, os.environ, read_only=read_only)
+
+
+def _embedded(workspace: Workspace, *, read_only: bool) -> DuckDB:
     from tieback.store import DuckDB
 
     limits = workspace.settings.warehouse
     store = DuckDB(workspace.warehouse, memory=limits.memory, threads=limits.threads, read_only=read_only)
     try:
         check_rules(store, workspace.settings)
-        _check_salt(store, workspace, read_only=read_only)
+        check_salt(store, workspace, read_only=read_only)
     except BaseException:
         store.close()
         raise
@@ -61,7 +106,7 @@ def settings_of(folder: Path) -> Settings:
     return open_workspace(folder).settings
 
 
-def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None:
+def check_salt(store: Engine, workspace: Workspace, *, read_only: bool) -> None:
     """Remember a digest of the salt; under another one, nobody who was imported before would be known again."""
     file = workspace.folder / SALT_NAME
     if not workspace.salt:
@@ -70,9 +115,12 @@ def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None
             "would be known again. Put that file back from a backup."
         )
     digest = hashlib.sha256(workspace.salt.encode()).hexdigest()
-    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SALT])
+    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [SALT])
     if not kept and not read_only:
-        store.execute("INSERT INTO workspace VALUES (?, ?)", [_SALT, digest])
+        from tieback.store import remember
+
+        with store.transaction():
+            remember(store, {SALT: digest})
     elif kept and kept[0]["value"] != digest:
         raise WorkspaceError(
             f"{file} is not the salt under which this workspace was filled: nobody imported "
