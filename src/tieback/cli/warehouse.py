@@ -25,7 +25,7 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> Engine:
     ConfigError for a URL that leads nowhere, and for a channel rule that the engine cannot match with.
     """
     if not workspace.settings.warehouse.url:
-        return _embedded(workspace, read_only=read_only)
+        return opened_file(workspace, read_only=read_only)
     store = engine_at(workspace.settings.warehouse.url, read_only=read_only)
     try:
         if workspace.settings.channels:
@@ -48,7 +48,7 @@ def intake(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
     from tieback.store import DuckDB, Intake
 
     if not workspace.settings.warehouse.url:
-        return _embedded(workspace, read_only=read_only)
+        return opened_file(workspace, read_only=read_only)
     limits = workspace.settings.warehouse
     if read_only:
         return DuckDB(workspace.intake, memory=limits.memory, threads=limits.threads, read_only=True)
@@ -67,7 +67,8 @@ def engine_at(url: str, *, read_only: bool = False) -> Engine:
     return open_engine(url, os.environ, read_only=read_only)
 
 
-def _embedded(workspace: Workspace, *, read_only: bool) -> DuckDB:
+def opened_file(workspace: Workspace, *, read_only: bool = False) -> DuckDB:
+    """The embedded file in the workspace's folder, whichever engine it has; errors as of `opened`."""
     from tieback.store import DuckDB
 
     limits = workspace.settings.warehouse
@@ -79,6 +80,11 @@ def _embedded(workspace: Workspace, *, read_only: bool) -> DuckDB:
         store.close()
         raise
     return store
+
+
+def salt_digest(workspace: Workspace) -> str:
+    """What tells this workspace from all others, without giving its salt away."""
+    return hashlib.sha256(workspace.salt.encode()).hexdigest()
 
 
 def check_rules(store: DuckDB, settings: Settings) -> None:
@@ -114,7 +120,7 @@ def check_salt(store: Engine, workspace: Workspace, *, read_only: bool) -> None:
             f"{file} is missing, the salt under which this workspace was filled: without it, nobody imported before "
             "would be known again. Put that file back from a backup."
         )
-    digest = hashlib.sha256(workspace.salt.encode()).hexdigest()
+    digest = salt_digest(workspace)
     kept = store.rows("SELECT value FROM workspace WHERE name = ?", [SALT])
     if not kept and not read_only:
         from tieback.store import remember

@@ -206,9 +206,9 @@ def _prove(source: Engine, target: Engine, table: Table, judge: DuckDB, told: To
         is_equal = mine == theirs
         if not is_equal:
             break
-        rows, checksum = rows + mine["rows"], checksum + int(mine["checksum"])
-        sums = {name: total + (mine[name] or 0) for name, total in sums.items()}
-        told(table.name, mine["rows"])
+        rows, checksum = rows + mine["row_count"], checksum + int(mine["cell_checksum"])
+        sums = {name: total + (mine[f"sum_of_{name}"] or 0) for name, total in sums.items()}
+        told(table.name, mine["row_count"])
     if not is_equal:
         with target.transaction():
             target.make(table)
@@ -221,8 +221,9 @@ def _prove(source: Engine, target: Engine, table: Table, judge: DuckDB, told: To
 
 def _seal(judge: DuckDB, table: Table, rows: pa.Table) -> dict[str, Any]:
     """Rows, checksum and sums of a chunk. Neither depends on the order of its rows, nor on who sent it."""
-    sums = (f"sum({name} ORDER BY {name}) AS {name}" for name in _numeric(table))
-    told = ", ".join(["count(*) AS rows", f"coalesce(sum(hash({', '.join(table.names)})), 0) AS checksum", *sums])
+    sums = (f"sum({name} ORDER BY {name}) AS sum_of_{name}" for name in _numeric(table))
+    checksum = f"coalesce(sum(hash({', '.join(table.names)})), 0) AS cell_checksum"
+    told = ", ".join(["count(*) AS row_count", checksum, *sums])
     judge.door.register("chunk", declared(rows, table))
     sealed = judge.rows(f"SELECT {told} FROM chunk")[0]
     judge.door.unregister("chunk")
