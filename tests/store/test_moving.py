@@ -34,7 +34,7 @@ def contents(store: DuckDB) -> dict[str, list[Any]]:
 @pytest.fixture(autouse=True)
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row or a few at a time, so that a small company has many chunks."""
-    monkeypatch.setattr(moving, "_CELLS", 30)
+    monkeypatch.setattr(moving, "_CELLS", 100)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_carrying_that_was_cut_off_goes_on(source: DuckDB, target: DuckDB, mon
     load = target.load
 
     def cut_off(table: Any, rows: Any) -> int:
-        if len(loads) and len(loads) % 7 == 0 and loads[-1] != "cut":
+        if len(loads) and len(loads) % 5 == 0 and loads[-1] != "cut":
             loads.append("cut")
             raise InterruptedError
         loads.append(table.name)
@@ -85,7 +85,7 @@ def test_a_carrying_that_was_cut_off_goes_on(source: DuckDB, target: DuckDB, mon
             break
         except InterruptedError:
             continue
-    assert loads.count("cut") > 5
+    assert loads.count("cut") > 4
     assert contents(source) == contents(target)
     with DuckDB(None) as other:
         sent: list[str] = []
