@@ -24,6 +24,7 @@ FILE_NAME = "tieback.toml"
 SALT_NAME = "tieback.salt"
 WAREHOUSE_NAME = "warehouse.duckdb"
 RUNS_NAME = "runs"
+INTAKE_NAME = "intake.duckdb"
 STAGES = ("lead", "mql", "sql", "opportunity", "customer", "lost")
 ORDER_KINDS = ("order", "subscription", "renewal", "expansion", "refund")
 
@@ -45,8 +46,12 @@ def currency_decimals(currency: str) -> int:
 
 
 class Warehouse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[warehouse]: the embedded engine's limits, and how many finished runs stay readable."""
+    """[warehouse]: the engine that holds facts and opinions, the embedded one's limits, and how many runs it keeps.
 
+    url: of another engine, `${NAME}` in it being an environment variable; empty for the embedded file.
+    """
+
+    url: str = ""
     memory: Annotated[str, Meta(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|[kmgt]i?b)$")] = "1.5GB"
     threads: NotNegative = 0  # 0: all cores
     keep_runs: Positive = 5
@@ -232,6 +237,11 @@ class Workspace:
         """The folder of the finished runs that readers see."""
         return self.folder / RUNS_NAME
 
+    @property
+    def intake(self) -> Path:
+        """The embedded file that files are read through: the warehouse, unless that is another engine."""
+        return self.folder / INTAKE_NAME if self.settings.warehouse.url else self.warehouse
+
 
 def open_workspace(folder: Path) -> Workspace:
     """The workspace in `folder`.
@@ -367,7 +377,7 @@ def _salt(folder: Path) -> str:
     """The workspace's salt; made on first use, for its owner alone. Empty where it is lost and facts are not."""
     file = folder / SALT_NAME
     try:
-        if not file.exists() and (folder / WAREHOUSE_NAME).exists():
+        if not file.exists() and any((folder / name).exists() for name in (WAREHOUSE_NAME, INTAKE_NAME)):
             return ""
         if not file.exists():
             with suppress(FileExistsError):

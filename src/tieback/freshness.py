@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from tieback import __version__
-from tieback.config import Settings
+from tieback.config import Settings, Warehouse
 from tieback.errors import WorkspaceError
 from tieback.schema import FACTS, SCHEMA_VERSION, TABLES
 from tieback.store import Engine, remember, replaced_facts
@@ -199,11 +199,12 @@ def last_run(store: Engine) -> LastRun | None:
 
 
 def remember_run(store: Engine, settings: Settings, known: dict[str, Known]) -> None:
-    """Keep the `settings` of a run, by which its numbers must be read, and the facts that it was built from."""
-    remember(
-        store,
-        {_SETTINGS: msgspec.json.encode(settings).decode(), _FACTS: msgspec.json.encode(known).decode()},
-    )
+    """Keep the `settings` of a run, by which its numbers must be read, and the facts that it was built from.
+
+    All settings but where the warehouse is, which makes no number and may hold a password.
+    """
+    kept = msgspec.structs.replace(settings, warehouse=Warehouse())
+    remember(store, {_SETTINGS: msgspec.json.encode(kept).decode(), _FACTS: msgspec.json.encode(known).decode()})
 
 
 def settings_of_last_run(store: Engine) -> Settings:

@@ -7,7 +7,7 @@ from typing import Any
 from tests.facts import put, warehouse
 from tests.metrics import hand
 from tieback.config import Settings
-from tieback.metrics.health import Finding, fact_findings, opinion_findings
+from tieback.metrics.health import Finding, fact_findings, intake_findings, opinion_findings
 from tieback.schema import TABLES
 from tieback.schema.ddl import create_table
 from tieback.store import DuckDB
@@ -19,7 +19,7 @@ LATER = "2026-06-01T00:00:00"  # facts of tests are received on 1 January 2026
 def of_facts(check: str, settings: Settings | None = None, **tables: list[Row]) -> list[Finding]:
     """The findings of one check about these facts."""
     with warehouse(**tables) as store:
-        found = fact_findings(store.rows, settings or Settings(currency="EUR"))
+        found = [*fact_findings(store.rows, settings or Settings(currency="EUR")), *intake_findings(store.rows)]
     return [finding for finding in found if finding.check == check]
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "channels": "Which channel rule decides for a URL, and why",
     "schema": "The tables, their columns and their meaning",
     "sql": "The statement that builds a table, in the dialect of your warehouse",
+    "move": "Take the workspace to another engine: the same numbers on both sides, or it stays where it is",
     "doctor": "What is set up, fresh, matched and missing, each with its remedy",
     "vault": "Wipe the raw e-mail addresses and phone numbers",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tieback.cli.output import say
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import intake, opened
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -159,7 +159,7 @@ def _import(workspace: Workspace, world: World) -> None:
     talk = console(stderr=True)
     status = talk.status("Importing") if talk.is_terminal else None
     deliveries = []
-    with opened(workspace) as store, status or nullcontext():
+    with intake(workspace) as store, status or nullcontext():
         for number, (table, path) in enumerate(world.files, start=1):
             if status:
                 status.update(f"Importing {path.name} ({number} of {len(world.files)})")

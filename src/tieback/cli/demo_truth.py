@@ -13,7 +13,7 @@ from tieback.cli.warehouse import opened
 if TYPE_CHECKING:
     from tieback.config import Workspace
     from tieback.simulate import World
-    from tieback.store import DuckDB
+    from tieback.store import Engine
 
 _CENT = Decimal("0.01")
 _MODELS = ("last_touch", "linear")
@@ -85,7 +85,7 @@ def credited_and_caused(workspace: Workspace, world: World) -> None:
 
 
 @contextmanager
-def _reading(workspace: Workspace) -> Iterator[DuckDB]:
+def _reading(workspace: Workspace) -> Iterator[Engine]:
 
     with opened(workspace, read_only=True) as store:
         yield store

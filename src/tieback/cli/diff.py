@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, emit_json, format_option, say
-from tieback.cli.warehouse import finished
+from tieback.cli.warehouse import published
 
 if TYPE_CHECKING:
     from tieback.config import Settings
@@ -41,7 +41,7 @@ def command(folder: Path, before: str, after: str, by: str, model: str, limit: i
     from tieback.metrics import comparison
 
     workspace = open_workspace(folder)
-    with finished(workspace, after) as store, store.beside("before", before) as earlier:
+    with published(workspace, after) as store, store.beside("before", before) as earlier:
         asked, changed = _question(workspace.settings, earlier, store, by, model)
         numbers, totals = comparison.numbers(earlier.rows, store.rows, asked)
         conversions = comparison.conversions(store.rows, asked.models[0], asked.decimals, limit)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tieback.cli.output import emit, format_option
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import intake, opened
 from tieback.errors import CheckError
+
+if TYPE_CHECKING:
+    from tieback.config import Workspace
+    from tieback.metrics.health import Finding
 
 _MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
 
@@ -29,14 +34,18 @@ def command(folder: Path, form: str) -> None:
     from tieback.attribution.rulebook import rulebook
     from tieback.config import open_workspace
     from tieback.metrics.health import Finding, fact_findings, opinion_findings
+    from tieback.store.engines import shown
 
     workspace = open_workspace(folder)
     settings = workspace.settings
     load(settings.models)
     rulebook(settings)
     findings = [Finding("settings", "ok", f"{settings.name}: {settings.currency}, {settings.time_zone}")]
+    if settings.warehouse.url:
+        findings.append(Finding("warehouse", "ok", shown(settings.warehouse.url)))
     with opened(workspace, read_only=True) as store:
         findings += fact_findings(store.rows, settings)
+        findings += _at_the_door(workspace)
         last = freshness.last_run(store)
         if last is None:
             findings.append(Finding("run", "fault", "nothing has been worked out yet", "Run `tieback run`."))
@@ -56,3 +65,13 @@ def command(folder: Path, form: str) -> None:
         raise CheckError(
             f"{faults} {'thing is' if faults == 1 else 'things are'} at fault; each has its remedy beside it."
         )
+
+
+def _at_the_door(workspace: Workspace) -> list[Finding]:
+    """What could not be taken in; where nothing was ever taken in here, there is no door yet."""
+    from tieback.metrics.health import intake_findings
+
+    if not workspace.intake.exists():
+        return []
+    with intake(workspace, read_only=True) as door:
+        return intake_findings(door.rows)

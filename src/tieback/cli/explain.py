@@ -14,7 +14,7 @@ from tieback.cli.warehouse import finished
 if TYPE_CHECKING:
     from tieback.config import Settings
     from tieback.metrics.explanation import Explanation
-    from tieback.store import DuckDB
+    from tieback.store import Engine
 
 _COLUMNS = (
     *("touch_id", "occurred_at", "channel", "campaign", "included", "reason", "model", "share", "value"),
@@ -53,7 +53,7 @@ def command(folder: Path, wanted: str, models: str, run: str, form: str) -> None
         emit(_rows(found), form, columns=_COLUMNS)
 
 
-def explained(store: DuckDB, settings: Settings, wanted: str, models: tuple[str, ...]) -> Explanation:
+def explained(store: Engine, settings: Settings, wanted: str, models: tuple[str, ...]) -> Explanation:
     """The explanation of the conversion that `wanted` means, by the rule that made the journeys.
 
     Raises UsageError when there is none.

@@ -11,7 +11,7 @@ from tieback.cli.output import say
 
 if TYPE_CHECKING:
     from tieback.config import Settings
-    from tieback.store import Published
+    from tieback.store import Engine
 
 
 run_option: Callable[[Any], Any] = click.option(
@@ -19,23 +19,33 @@ run_option: Callable[[Any], Any] = click.option(
 )
 
 
-def settings_of_run(store: Published, settings: Settings) -> Settings:
+def settings_of_run(store: Engine, settings: Settings) -> Settings:
     """The settings under which the numbers were worked out, and [report] as it is now in `settings`.
 
-    Says so when the run is older than the facts or the settings, or is not the newest.
+    Says so when the run is older than the facts or the settings, or is not the newest. Raises WorkspaceError when
+    nothing was worked out yet.
     """
     import msgspec
 
     from tieback import freshness
-    from tieback.store import fact_states
+    from tieback.errors import WorkspaceError
+    from tieback.store import Published, fact_states
 
-    when = f"{store.manifest.finished_at.isoformat(timespec='seconds')}Z"
-    facts = fact_states(store.folder)
-    if store.manifest.as_of:
-        say(f"These numbers are of the facts received until {store.manifest.name}, worked out at {when}.")
-    elif not store.is_newest:
-        say(f"These numbers are of run {store.manifest.name} ({when}); there is a newer one.")
-    elif facts is not None and freshness.outdated(store, settings, facts):
+    if isinstance(store, Published):
+        when, facts = f"{store.manifest.finished_at.isoformat(timespec='seconds')}Z", fact_states(store.folder)
+        is_behind = facts is not None and bool(freshness.outdated(store, settings, facts))
+        if store.manifest.as_of:
+            say(f"These numbers are of the facts received until {store.manifest.name}, worked out at {when}.")
+            is_behind = False
+        elif not store.is_newest:
+            say(f"These numbers are of run {store.manifest.name} ({when}); there is a newer one.")
+            is_behind = False
+    else:
+        last = freshness.last_run(store)
+        if last is None or not store.has("performance"):
+            raise WorkspaceError("Nothing has been worked out yet: run `tieback run` first.")
+        when, is_behind = last.finished_at, bool(freshness.outdated(store, settings))
+    if is_behind:
         say(
             f"Facts were imported or settings changed since the last run ({when}): "
             "these numbers are of that run, under its settings. Run `tieback run` to take them in."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, emit_json, format_option, say
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import intake
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -97,7 +97,7 @@ def _import(
 
     deliveries: list[Delivery] = []
     received_at = now()
-    with opened(workspace) as store, _terminable(store):
+    with intake(workspace) as store, _terminable(store):
         for number, file in enumerate(files):
             try:
                 with reading(store, file.name, file.stat().st_size):

@@ -136,6 +136,7 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #few_conversions = 30        # below this, "too few to say"
 
 #[warehouse]
+#url = ""                    # another engine, as in "postgresql://me:${PASSWORD}@host/db"; empty: a file in this folder
 #memory = "1.5GB"            # what the embedded engine may use before it spills to disk
 #threads = 0                 # 0: all cores
 #keep_runs = 5               # finished runs that stay readable; older ones are pruned

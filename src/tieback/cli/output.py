@@ -42,11 +42,11 @@ def emit(
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_text(row.get(name)) for name in names] for row in rows)
+        writer.writerows([as_text(row.get(name)) for name in names] for row in rows)
     elif form == "parquet":
         _parquet(rows, names)
     else:
-        _table(rows, names, title, show or (lambda _, value: _text(value)))
+        _table(rows, names, title, show or (lambda _, value: as_text(value)))
 
 
 def emit_json(value: Any) -> None:
@@ -80,11 +80,12 @@ def console(*, stderr: bool = False) -> Any:
 
 
 def _json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=_text)
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=as_text)
     sys.stdout.write("\n")
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value as machine formats write it: instants and days as ISO 8601, amounts with all their decimals."""
     if value is None:
         return ""
     if isinstance(value, datetime):

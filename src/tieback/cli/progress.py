@@ -96,3 +96,26 @@ def building(expected: Mapping[str, float | None]) -> Iterator[Callable[[str], N
         finally:
             ended.set()
             watch.join()
+
+
+@contextmanager
+def moving(doing: str, sizes: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
+    """Show how far a move is; what the block is given hears of each table, and of rows of it that are done.
+
+    sizes: the rows of each table.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _, __: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from tieback.cli.output import console
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=sum(sizes.values()))
+
+        def told(table: str, rows: int) -> None:
+            bar.update(task, description=f"{doing} {table}", advance=rows)
+
+        yield told

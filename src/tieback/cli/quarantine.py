@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from tieback.cli.output import emit, format_option, say
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import intake
 
 if TYPE_CHECKING:
     from tieback.store import DuckDB
@@ -107,7 +107,7 @@ def retry(folder: Path, delivery: str, map_file: Path | None) -> None:
     settings = workspace.settings
     personal = Personal(workspace.salt, settings.identity.phone_region)
     replacement = (lambda table: mapping_for(table, map_file)) if map_file else None
-    with opened(workspace) as store:
+    with intake(workspace) as store:
         _check_delivery(store, delivery)
         done = room.retry(store, personal, replacement, delivery)
     for notice in done.notices:
@@ -135,7 +135,7 @@ def discard(folder: Path, delivery: str, yes: bool) -> None:
     if not yes and not click.confirm("Let the refused rows go for good?", err=True):
         say("Nothing was discarded.")
         return
-    with opened(workspace) as store:
+    with intake(workspace) as store:
         _check_delivery(store, delivery)
         gone = room.discard(store, delivery)
     say(f"{gone:,} refusals discarded.")
@@ -145,7 +145,7 @@ def discard(folder: Path, delivery: str, yes: bool) -> None:
 def _store(folder: Path, delivery: str) -> Iterator[DuckDB]:
     from tieback.config import open_workspace
 
-    with opened(open_workspace(folder), read_only=True) as store:
+    with intake(open_workspace(folder), read_only=True) as store:
         _check_delivery(store, delivery)
         yield store
 

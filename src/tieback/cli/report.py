@@ -15,7 +15,7 @@ from tieback.cli.warehouse import finished
 if TYPE_CHECKING:
     from tieback.config import Settings
     from tieback.metrics.reports import Question
-    from tieback.store import DuckDB
+    from tieback.store import Engine
 
 _ATTRIBUTES = "scratch_attributes"
 _BY_ACCOUNT = "scratch_by_account"
@@ -133,7 +133,7 @@ def _check_window(start: date | None, end: date | None) -> None:
 
 
 def _print_report(
-    store: DuckDB, asked: Question, settings: Settings, metrics: list[str], sort: str, limit: int | None, form: str
+    store: Engine, asked: Question, settings: Settings, metrics: list[str], sort: str, limit: int | None, form: str
 ) -> None:
     from tieback.cli.report_rows import chosen_metrics, footnotes, heading, sorted_rows
     from tieback.cli.report_table import print_table, table_rows
@@ -154,7 +154,7 @@ def _print_report(
         say(note)
 
 
-def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: int | None, form: str) -> None:
+def _print_cohorts(store: Engine, asked: Question, settings: Settings, limit: int | None, form: str) -> None:
     from tieback.cli.cohort_rows import (
         SPARED,
         cohort_columns,
@@ -179,7 +179,7 @@ def _print_cohorts(store: DuckDB, asked: Question, settings: Settings, limit: in
         say(note)
 
 
-def _sources(store: DuckDB, asked: Question) -> tuple[str, str]:
+def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     """The table to add up, and that of the account attributes; by account, credit is added up anew."""
     if not any(dimension.group == "account" for dimension in asked.by):
         return "performance", ""

@@ -9,7 +9,7 @@ import click
 
 from tieback.cli.output import say
 from tieback.cli.progress import building
-from tieback.cli.warehouse import opened
+from tieback.cli.warehouse import opened, opened_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,12 +61,14 @@ def run(folder: Path, *, full: bool = False) -> None:
 def run_as_of(folder: Path, text: str) -> None:
     """Publish a run over the facts that the workspace in `folder` had received until then; nothing else changes."""
     from tieback import freshness
-    from tieback.errors import InputError
+    from tieback.errors import InputError, UsageError
     from tieback.pipeline import refresh
 
     instant = _instant(text)
     workspace = _with_facts(folder)
-    with opened(workspace) as store:
+    if workspace.settings.warehouse.url:
+        raise UsageError("--as-of works on the embedded warehouse alone: other engines keep one run, the newest.")
+    with opened_file(workspace) as store:
         if not store.rows("SELECT 1 AS one FROM deliveries WHERE received_at <= ? LIMIT 1", [instant]):
             raise InputError(
                 f"Nothing had been imported by {text}. `tieback diff` and `tieback runs` tell what came when."
@@ -83,7 +85,7 @@ def _with_facts(folder: Path) -> Workspace:
     from tieback.errors import WorkspaceError
 
     workspace = open_workspace(folder)
-    if not workspace.warehouse.exists():
+    if not workspace.settings.warehouse.url and not workspace.warehouse.exists():
         raise WorkspaceError("There are no facts yet. Bring some in with `tieback import TABLE FILE` and run again.")
     return workspace
 

@@ -22,17 +22,21 @@ def wipe(folder: Path, yes: bool) -> None:
 
     Facts keep their hashes, so no number in any report changes. The files that were imported are yours to delete.
     """
-    from tieback.config import open_workspace
+    from tieback.config import INTAKE_NAME, WAREHOUSE_NAME, open_workspace
     from tieback.errors import WorkspaceError
     from tieback.sync import vault
 
     workspace = open_workspace(folder)
-    if not workspace.warehouse.exists():
+    # Also what a move to another engine left behind.
+    files = [folder / name for name in (WAREHOUSE_NAME, INTAKE_NAME) if (folder / name).exists()]
+    if not files:
         raise WorkspaceError(f"{folder} holds no data yet: there is nothing to wipe.")
     if not yes and not click.confirm(
         "Delete every raw e-mail address and phone number, and empty the rows in quarantine, for good?", err=True
     ):
         say("Nothing was deleted.")
         return
-    gone = vault.wipe(workspace.warehouse, workspace.settings.warehouse.memory)
-    say(f"{gone.values:,} raw addresses and numbers deleted, {gone.refused:,} refused rows emptied.")
+    for file in files:
+        gone = vault.wipe(file, workspace.settings.warehouse.memory)
+        of = f"{file.name}: " if len(files) > 1 else ""
+        say(f"{of}{gone.values:,} raw addresses and numbers deleted, {gone.refused:,} refused rows emptied.")

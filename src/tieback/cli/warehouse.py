@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,22 +11,71 @@ from typing import TYPE_CHECKING
 
 from tieback.cli.output import say
 from tieback.config import CONDITIONS, FILE_NAME, SALT_NAME, Settings, open_workspace
-from tieback.errors import ConfigError, WorkspaceError
+from tieback.errors import ConfigError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
-    from tieback.store import DuckDB, Published
+    from tieback.store import DuckDB, Engine, Published
 
-_SALT = "digest of the salt"
+SALT = "digest of the salt"
 
 
 @contextmanager
-def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]:
-    """The warehouse of `workspace`, within the limits of its [warehouse] settings; nobody else can open it meanwhile.
+def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[Engine]:
+    """The warehouse of `workspace`: its facts and opinions, on whatever engine; nobody else can write to it meanwhile.
+
+    Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt;
+    ConfigError for a URL that leads nowhere, and for a channel rule that the engine cannot match with.
+    """
+    from tieback.store import DuckDB
+
+    if not workspace.settings.warehouse.url:
+        with opened_file(workspace, read_only=read_only) as file:
+            yield file
+        return
+    with engine_at(workspace.settings.warehouse.url, read_only=read_only) as store:
+        if workspace.settings.channels:
+            with DuckDB(None) as rules:
+                check_rules(rules, workspace.settings)
+        check_salt(store, workspace, read_only=read_only)
+        yield store
+
+
+@contextmanager
+def intake(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]:
+    """The door of `workspace`: what facts come in through, with deliveries, quarantine and vault.
+
+    It is the warehouse itself where that is the embedded file. To read only, it does not reach for the engine.
+    """
+    from tieback.store import DuckDB, Intake
+
+    limits = workspace.settings.warehouse
+    if not limits.url:
+        with opened_file(workspace, read_only=read_only) as file:
+            yield file
+    elif read_only:
+        with DuckDB(workspace.intake, memory=limits.memory, threads=limits.threads, read_only=True) as door:
+            yield door
+    else:
+        with (
+            opened(workspace) as engine,
+            Intake(workspace.intake, engine, memory=limits.memory, threads=limits.threads) as door,
+        ):
+            yield door
+
+
+def engine_at(url: str, *, read_only: bool = False) -> Engine:
+    """The engine that `url` names, with the variables of this process's environment."""
+    from tieback.store import open_engine
+
+    return open_engine(url, os.environ, read_only=read_only)
+
+
+@contextmanager
+def opened_file(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]:
+    """The embedded file in the workspace's folder, whichever engine it has; errors as of `opened`.
 
     Once written to, those who read finished runs are told what facts there are.
-    Raises WorkspaceError when it is in use, missing (to read only), newer than this release, or of another salt;
-    ConfigError for a channel rule that the engine cannot match with.
     """
     from tieback.store import DuckDB
 
@@ -38,7 +88,7 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]
         keep_runs=limits.keep_runs,
     ) as store:
         check_rules(store, workspace.settings)
-        _check_salt(store, workspace, read_only=read_only)
+        check_salt(store, workspace, read_only=read_only)
         try:
             yield store
         finally:
@@ -47,16 +97,31 @@ def opened(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]
 
 
 @contextmanager
-def finished(workspace: Workspace, run: str = "") -> Iterator[Published]:
+def finished(workspace: Workspace, run: str = "") -> Iterator[Engine]:
     """A finished run of `workspace` (the newest one, unless named) to read, whoever writes meanwhile.
 
     Raises WorkspaceError when there is none of that name, or it is of another salt.
     """
+    if not workspace.settings.warehouse.url:
+        with published(workspace, run) as store:
+            yield store
+        return
+    if run:
+        raise UsageError("--run works on the embedded warehouse alone: other engines keep one run, the newest.")
+    with opened(workspace, read_only=True) as engine:
+        yield engine
+
+
+@contextmanager
+def published(workspace: Workspace, run: str) -> Iterator[Published]:
+    """A run that the embedded warehouse has published; errors as of `finished`."""
     from tieback.store import Published
 
     limits = workspace.settings.warehouse
+    if limits.url:
+        raise UsageError("Only the embedded warehouse keeps runs to compare: other engines keep one, the newest.")
     with Published(workspace.runs, run, memory=limits.memory, threads=limits.threads) as store:
-        _check_salt(store, workspace, read_only=True)
+        check_salt(store, workspace, read_only=True)
         yield store
 
 
@@ -68,6 +133,11 @@ def _tell_readers(store: DuckDB, workspace: Workspace) -> None:
     if workspace.runs.is_dir():
         with suppress(OSError):  # where the disk is full, the next command that writes tells them
             tell_fact_states(workspace.runs, fact_states(store))
+
+
+def salt_digest(workspace: Workspace) -> str:
+    """What tells this workspace from all others, without giving its salt away."""
+    return hashlib.sha256(workspace.salt.encode()).hexdigest()
 
 
 def check_rules(store: DuckDB, settings: Settings) -> None:
@@ -95,7 +165,7 @@ def settings_of(folder: Path) -> Settings:
     return open_workspace(folder).settings
 
 
-def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None:
+def check_salt(store: Engine, workspace: Workspace, *, read_only: bool) -> None:
     """Remember a digest of the salt; under another one, nobody who was imported before would be known again."""
     file = workspace.folder / SALT_NAME
     if not workspace.salt:
@@ -103,10 +173,13 @@ def _check_salt(store: DuckDB, workspace: Workspace, *, read_only: bool) -> None
             f"{file} is missing, the salt under which this workspace was filled: without it, nobody imported before "
             "would be known again. Put that file back from a backup."
         )
-    digest = hashlib.sha256(workspace.salt.encode()).hexdigest()
-    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [_SALT])
+    digest = salt_digest(workspace)
+    kept = store.rows("SELECT value FROM workspace WHERE name = ?", [SALT])
     if not kept and not read_only:
-        store.execute("INSERT INTO workspace VALUES (?, ?)", [_SALT, digest])
+        from tieback.store import remember
+
+        with store.transaction():
+            remember(store, {SALT: digest})
     elif kept and kept[0]["value"] != digest:
         raise WorkspaceError(
             f"{file} is not the salt under which this workspace was filled: nobody imported "

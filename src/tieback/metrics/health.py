@@ -28,7 +28,6 @@ def fact_findings(rows: Rows, settings: Settings) -> list[Finding]:
     return [
         *_holdings(rows),
         *_rates(rows, settings),
-        *_quarantine(rows),
         *_gaps(rows),
         *_clocks(rows),
         *_unknown_stages(rows, settings),
@@ -91,13 +90,13 @@ def _rates(rows: Rows, settings: Settings) -> Iterator[Finding]:
         yield Finding("data", "note", "fx_rates: none")
 
 
-def _quarantine(rows: Rows) -> Iterator[Finding]:
+def intake_findings(rows: Rows) -> list[Finding]:
+    """Findings about what could not be taken in; `rows` asks the door, which need not be where the facts are."""
     held = rows("SELECT count(*) AS refused, count(DISTINCT file) AS files FROM quarantine")[0]
     if held["refused"]:
         told = f"{held['refused']:,} refused rows of {held['files']} files wait for a correction"
-        yield Finding("quarantine", "warn", told, "See them with `tieback quarantine list`.")
-    else:
-        yield Finding("quarantine", "ok", "no refused rows")
+        return [Finding("quarantine", "warn", told, "See them with `tieback quarantine list`.")]
+    return [Finding("quarantine", "ok", "no refused rows")]
 
 
 def _gaps(rows: Rows) -> Iterator[Finding]:

@@ -52,6 +52,11 @@ def fitted(expression: ir.Table, table: Table) -> ir.Table:
     )
 
 
+def filled(rows: ir.Table, table: Table, name: str) -> ir.Value:
+    """A column of `table` in `rows`, an empty cell as empty text; only texts of a key may be empty."""
+    return rows[name] if table.column(name).required else rows[name].fill_null("")
+
+
 def current(table: ir.Table, declared: Table) -> ir.Table:
     """The latest row of each subject, removed ones left out: the present state of a fact that changes.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from tieback.store.duckdb import DuckDB
 from tieback.store.engine import Builder, Engine, StatementError
+from tieback.store.engines import open_engine
+from tieback.store.intake import Intake
 from tieback.store.manifest import Manifest, manifests, sizes
 from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
 from tieback.store.parts import views
@@ -16,6 +18,7 @@ __all__ = [
     "Builder",
     "DuckDB",
     "Engine",
+    "Intake",
     "Manifest",
     "Merged",
     "Published",
@@ -23,6 +26,7 @@ __all__ = [
     "fact_states",
     "manifests",
     "merge",
+    "open_engine",
     "remember",
     "remember_replaced",
     "replaced_facts",

@@ -185,6 +185,15 @@ class DuckDB(Engine):
         with _plain_errors("", sql), _interruptible(self.door):
             return self.door.sql(sql, params=parameters).to_arrow_table()
 
+    def batches(self, sql: str, rows: int) -> Iterator[pa.Table]:
+        """The rows of a SELECT written by hand, so many at a time; the connection is busy until the last."""
+        import pyarrow as pa
+
+        with _plain_errors("", sql):
+            for batch in self.door.sql(sql).to_arrow_reader(rows):
+                if batch.num_rows:
+                    yield pa.Table.from_batches([batch])
+
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
         """The same, as a list of dictionaries, for small results."""
         cursor = self.execute(sql, parameters)
@@ -195,6 +204,13 @@ class DuckDB(Engine):
         """True when a table of that name exists."""
         found = self.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND NOT internal", [name]).fetchall()
         return bool(found)
+
+    def holds(self, table: Table) -> bool:
+        """True when the workspace holds any row of `table`."""
+        return bool(self.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall())
+
+    def bring(self, table: Table, select: str) -> None:
+        """Have at hand, in `table`, each held row whose subject `select` has too: here all are."""
 
     def execute(self, sql: str, parameters: list[Any] | None = None, building: str = "") -> duckdb.DuckDBPyConnection:
         """Run one statement; a failure says which table it was `building`, and carries the SQL."""

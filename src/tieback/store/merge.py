@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tieback.schema import TABLES, Table
@@ -35,14 +35,14 @@ def merge(store: DuckDB, table: Table, select: str, *, unversioned: bool = False
     its subject is then not taken in again, under whatever version.
     Run it inside a transaction.
     """
-    held = store.execute(f"SELECT 1 FROM {table.name} LIMIT 1").fetchall()
-    if not held:
+    if not store.holds(table):
         added = int(store.execute(f"INSERT INTO {table.name} {select}", building=table.name).fetchall()[0][0])
         repeated, conflicts = _drop_repeats(store, table, table.name, _told(table, unversioned=unversioned))
         return Merged(added - repeated, repeated, conflicts=conflicts)
     store.execute(
         f"CREATE OR REPLACE TEMP TABLE {_STAGE} AS FROM ({select}) given({', '.join(table.names)})", building=table.name
     )
+    store.bring(table, f"FROM {_STAGE}")
     merged = _merge_stage(store, table, unversioned=unversioned)
     store.execute(f"DROP TABLE {_STAGE}")
     return merged
@@ -74,10 +74,25 @@ def remember(store: Engine, values: Mapping[str, str]) -> None:
     store.replace(table, rows.select("name"), rows)
 
 
+def forget(store: Engine, names: Collection[str]) -> None:
+    """Keep nothing under those `names` in the table `workspace`."""
+    import pyarrow as pa
+
+    rows = store.scratch_rows("values", pa.table({"name": list(names), "value": [""] * len(names)}))
+    store.replace(TABLES["workspace"], rows.select("name"), rows.limit(0))
+
+
 def replaced_facts(store: Engine) -> dict[str, int]:
     """How many held rows were ever replaced, by table: a change that the number of rows does not show."""
     rows = store.rows("SELECT name, value FROM workspace WHERE starts_with(name, ?)", [_REPLACED])
     return {row["name"].removeprefix(_REPLACED): int(row["value"]) for row in rows}
+
+
+def forget_replaced(store: Engine) -> None:
+    """Count from nothing again: what was replaced is told elsewhere."""
+    names = [_REPLACED + name for name in replaced_facts(store)]
+    if names:
+        forget(store, names)
 
 
 def remember_replaced(store: Engine, table: Table, replaced: int) -> None:

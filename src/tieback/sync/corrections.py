@@ -20,6 +20,7 @@ def taken(store: DuckDB, plan: Plan, facts: str, received_at: datetime) -> tuple
         merged = merge(store, plan.table, facts, unversioned=plan.unversioned)
         outdone = _outdone(store, plan.table, facts) if plan.unversioned and merged.known else ""
         return merged, outdone or _conflicts(plan, merged)
+    store.bring(plan.table, facts)
     corrected = _let_go(store, plan.table, facts, received_at)
     later = f"SELECT 1 FROM fx_rates held WHERE {_same(plan.table)} AND held.received_at > TIMESTAMP '{received_at}'"
     merged = merge(store, plan.table, f"SELECT * FROM ({facts}) given WHERE NOT EXISTS ({later})")
