@@ -11,12 +11,14 @@ import sqlglot.expressions as sge
 from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
+from tieback.store import clickhouse_sql
+
 _COMPILERS = {
     "duckdb": compilers.DuckDBCompiler,
     "databricks": compilers.DatabricksCompiler,
     "bigquery": compilers.BigQueryCompiler,
     "snowflake": compilers.SnowflakeCompiler,
-    "clickhouse": compilers.ClickHouseCompiler,
+    "clickhouse": clickhouse_sql.Compiler,
     "postgres": compilers.PostgresCompiler,
     "trino": compilers.TrinoCompiler,
 }

@@ -1,0 +1,33 @@
+"""ClickHouse, held by the kit within this process: chdb is the server's own engine."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from tempfile import TemporaryDirectory
+
+from tieback.store import Engine
+from tieback.store.clickhouse import opened
+
+GAPS: dict[str, str] = {}
+_numbers = count()
+
+
+@contextmanager
+def fresh() -> Iterator[Engine]:
+    """An empty workspace of its own, in the one folder that chdb may open in a process."""
+    with opened(f"chdb://{_folder()}?database=test{next(_numbers)}") as store:
+        yield store
+
+
+@cache
+def _folder() -> str:
+    """That folder, kept open so that the engine within this process is not started for each test."""
+    folder = TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    path = f"{folder.name}/chdb"
+    atexit.register(opened(f"chdb://{path}?database=kept").close)
+    return path
