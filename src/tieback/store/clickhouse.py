@@ -117,7 +117,7 @@ class ClickHouse(Engine):
     def has(self, name: str) -> bool:
         """True when a table of that name exists."""
         sql = f"SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {_quoted(name)}"
-        return self.fetch(sql).num_rows > 0
+        return bool(self.fetch(sql).num_rows)
 
     def make(self, table: Table) -> None:
         """Put an empty `table` in place of whatever has its name."""
@@ -240,7 +240,8 @@ class ClickHouse(Engine):
         numbers = self._numbers()
         for number in numbers[:-_KEPT]:
             # A state was replaced before the next but one was begun, and a state's oldest table tells when that was.
-            begun = f"SELECT min(metadata_modification_time) FROM system.tables WHERE database = '{self._named(number + 2)}'"
+            later = _quoted(self._named(number + 2))
+            begun = f"SELECT min(metadata_modification_time) FROM system.tables WHERE database = {later}"
             old = self.fetch(f"SELECT ({begun}) < now() - INTERVAL {_READ_MINUTES} MINUTE AS old")["old"][0].as_py()
             if old or number + 2 not in numbers:
                 self._run(f"DROP DATABASE IF EXISTS {self._named(number)}")
