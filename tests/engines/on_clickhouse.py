@@ -19,8 +19,13 @@ _numbers = count()
 @contextmanager
 def fresh() -> Iterator[Engine]:
     """An empty workspace of its own, in the one folder that chdb may open in a process."""
-    with opened(f"chdb://{_folder()}?database=test{next(_numbers)}") as store:
+    with opened(url(f"test{next(_numbers)}")) as store:
         yield store
+
+
+def url(database: str) -> str:
+    """Where the workspace of that name is found."""
+    return f"chdb://{_folder()}?database={database}"
 
 
 @cache
