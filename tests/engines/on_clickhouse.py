@@ -25,12 +25,12 @@ def fresh() -> Iterator[Engine]:
 
 def url(database: str) -> str:
     """Where the workspace of that name is found."""
-    return f"chdb://{_folder()}?database={database}"
+    return f"chdb://{folder()}?database={database}"
 
 
 @cache
-def _folder() -> str:
-    """That folder, kept open so that the engine within this process is not started for each test."""
+def folder() -> str:
+    """The one folder that chdb may open here, kept open so that the engine within this process is not started for each test."""
     folder = TemporaryDirectory()
     atexit.register(folder.cleanup)
     path = f"{folder.name}/chdb"

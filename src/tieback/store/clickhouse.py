@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
-from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES, Table
+from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
 from tieback.schema.ddl import create_table
 from tieback.store.clickhouse_links import InProcess, Link, LinkError, Server
 from tieback.store.engine import SCRATCH, Engine, statement_error
@@ -330,7 +330,7 @@ def _reason(text: str) -> str:
 
 def _comparable(table: Table, name: str) -> str:
     """A column as something that equals another row's when both are empty, too."""
-    if name in TABLES.get(table.name, table).names and table.column(name).required:
+    if table.column(name).required:
         return name
     return f"isNull({name}), ifNull(toString({name}), '')"
 
