@@ -30,9 +30,9 @@ def url(database: str) -> str:
 
 @cache
 def folder() -> str:
-    """The one folder that chdb may open here, kept open so that the engine within this process is not started for each test."""
-    folder = TemporaryDirectory()
-    atexit.register(folder.cleanup)
-    path = f"{folder.name}/chdb"
+    """The one folder that chdb may open here, kept open so that no test waits for the engine to start."""
+    place = TemporaryDirectory()
+    atexit.register(place.cleanup)
+    path = f"{place.name}/chdb"
     atexit.register(opened(f"chdb://{path}?database=kept").close)
     return path

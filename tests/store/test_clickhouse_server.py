@@ -53,6 +53,11 @@ def test_a_wrong_password_is_said_without_it(server: str) -> None:
 
 def test_another_writer_at_work_is_said(server: str) -> None:
     """At the beginning, not after an hour's work; when it was cut off, it stands in the way for a while only."""
-    with opened(f"{server}/busy") as first, opened(f"{server}/busy") as second, first.transaction():
-        with pytest.raises(WorkspaceError, match="in use by another writer"), second.transaction():
-            pass
+    with (
+        opened(f"{server}/busy") as first,
+        opened(f"{server}/busy") as second,
+        first.transaction(),
+        pytest.raises(WorkspaceError, match="in use by another writer"),
+        second.transaction(),
+    ):
+        pass
