@@ -96,7 +96,7 @@ def _rows(found: Explanation) -> list[dict[str, Any]]:
 
 
 _TOUCHES = """
-SELECT c.*, t.campaign, d.file
+SELECT c.touch_id, c.occurred_at, c.kind, c.channel, c.person_id, c.seconds_before, c.reason, t.campaign, d.file
 FROM scratch_candidates c
 JOIN touchpoints t ON t.touch_id = c.touch_id
 LEFT JOIN deliveries d ON d.delivery_id = t.origin

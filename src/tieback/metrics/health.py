@@ -118,7 +118,8 @@ def _gaps(rows: Rows) -> Iterator[Finding]:
         yield Finding("gaps", "warn", f"and {len(gaps) - 3} more gaps in events", "Check the export or the tracker.")
     spend = rows(
         """
-        SELECT platform, count(DISTINCT spend_date) AS days, max(spend_date) - min(spend_date) + 1 AS spanned
+        SELECT platform, count(DISTINCT spend_date) AS days,
+          date_diff('day', min(spend_date), max(spend_date)) + 1 AS spanned
         FROM spend GROUP BY platform ORDER BY platform
         """
     )

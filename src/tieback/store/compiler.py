@@ -11,12 +11,14 @@ import sqlglot.expressions as sge
 from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
+from tieback.store import clickhouse_sql
+
 _COMPILERS = {
     "duckdb": compilers.DuckDBCompiler,
     "databricks": compilers.DatabricksCompiler,
     "bigquery": compilers.BigQueryCompiler,
     "snowflake": compilers.SnowflakeCompiler,
-    "clickhouse": compilers.ClickHouseCompiler,
+    "clickhouse": clickhouse_sql.Compiler,
     "postgres": compilers.PostgresCompiler,
     "trino": compilers.TrinoCompiler,
 }
@@ -33,6 +35,8 @@ def compiled(expression: ir.Expr, dialect: str, *, pretty: bool = False) -> str:
 def translated(sql: str, parameters: list[Any], dialect: str) -> str:
     """A SELECT written by hand in DuckDB's dialect, as another engine reads it, `parameters` in place of each `?`."""
     tree = _parsed(sql).copy()
+    for select in tree.find_all(sge.Select):  # ClickHouse would call `k.model` so where it stands in a join
+        select.set("expressions", [_named(column) for column in select.expressions])
     given = iter(parameters)
     for mark in list(tree.find_all(sge.Placeholder, bfs=False)):
         mark.replace(sge.convert(next(given)))
@@ -42,6 +46,10 @@ def translated(sql: str, parameters: list[Any], dialect: str) -> str:
 def compiler_dialect(dialect: str) -> Any:
     """The name, or class, by which the parser knows one of our dialects."""
     return _compiler(dialect).dialect
+
+
+def _named(column: Any) -> Any:
+    return column.as_(column.name) if isinstance(column, sge.Column) and column.table and not column.is_star else column
 
 
 @lru_cache(maxsize=64)
