@@ -212,7 +212,9 @@ def _decoded(text: str, root: str) -> Manifest:
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.DecodeError as error:
-        raise WorkspaceError(f"{root} is damaged or not one of tieback's ({error}). Restore it from a backup.") from None
+        raise WorkspaceError(
+            f"{root} is damaged or not one of tieback's ({error}). Restore it from a backup."
+        ) from None
     if manifest.schema_version > SCHEMA_VERSION:
         raise WorkspaceError(
             f"{root} was written by a newer tieback (schema {manifest.schema_version}; this release knows "

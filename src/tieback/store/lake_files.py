@@ -11,7 +11,6 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +41,7 @@ class LocalFiles:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.folder = Path(unquote(urlsplit(root).path))
+        self.folder = Path(root.removeprefix("file:").removeprefix("//"))
 
     def read(self, name: str) -> str | None:
         path = self.folder / name
@@ -175,7 +174,8 @@ class ConnectFiles:
 
         reader = self._session.read.format("binaryFile").option("recursiveFileLookup", "true")
         try:
-            return reader.load(f"{self.root}/{name}").select(*columns).toArrow().to_pylist()
+            rows: list[dict[str, Any]] = reader.load(f"{self.root}/{name}").select(*columns).toArrow().to_pylist()
+            return rows
         except AnalysisException as error:
             if error.getCondition() != "PATH_NOT_FOUND":
                 raise

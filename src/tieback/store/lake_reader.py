@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,10 +14,14 @@ from tieback.store.lake import Held, Lake
 
 
 class LakeReader:
-    """The tables of `lake` as they stand, also within its transaction, and what its session keeps for itself."""
+    """The tables of `lake`, which lies in `folder`: as they stand, also within its transaction.
 
-    def __init__(self, lake: Lake) -> None:
+    With what its session keeps for itself.
+    """
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
         self._lake = lake
+        self._folder = folder
         self._door = duckdb.connect(":memory:")
         self._door.execute("SET TimeZone = 'UTC'")
         self._seen: dict[str, Held] = {}
@@ -61,5 +66,6 @@ class LakeReader:
         return found
 
     def _scan(self, paths: list[str]) -> str:
-        files = ", ".join("'" + self._lake.uri(path).replace("'", "''") + "/*.parquet'" for path in paths)
+        found = (file for path in paths for file in sorted((self._folder / path).glob("*.parquet")))
+        files = ", ".join("'" + str(file).replace("'", "''") + "'" for file in found)
         return f"SELECT * FROM read_parquet([{files}])"

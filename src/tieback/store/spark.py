@@ -99,9 +99,10 @@ class Spark(Engine):
     def __init__(self, session: SparkSession, lake: Lake) -> None:
         self._session = session
         self._lake = lake
-        self._reader = LakeReader(lake) if isinstance(lake.files, LocalFiles) else None
+        self._reader = LakeReader(lake, lake.files.folder) if isinstance(lake.files, LocalFiles) else None
         self._seen: dict[str, Held] = {}
         self._scratch: dict[str, str] = {}
+        self._in_transaction = False
 
     def close(self) -> None:
         """Remove what this session kept for itself. The process stays an application of the cluster until it ends."""
@@ -115,6 +116,7 @@ class Spark(Engine):
     def transaction(self) -> Iterator[None]:
         """All or nothing: the manifest that ends it names all the parts that were written inside."""
         self._lake.begin()
+        self._in_transaction = True
         try:
             yield
             for name, held in self._lake.tables.items():
@@ -125,6 +127,8 @@ class Spark(Engine):
         except BaseException:
             self._lake.abandon()
             raise
+        finally:
+            self._in_transaction = False
 
     def has(self, name: str) -> bool:
         """True when a table of that name exists."""
@@ -133,6 +137,7 @@ class Spark(Engine):
     def make(self, table: Table) -> None:
         """Put an empty `table` in place of whatever has its name."""
         self._lake.make(table)
+        self._changed()
 
     def insert(self, table: Table, select: str) -> int:
         """Add the rows of `select` to `table`, as one part; returns how many."""
@@ -141,6 +146,7 @@ class Spark(Engine):
         path, rows = self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required])
         if rows:
             self._lake.add(table.name, Part(path, rows))
+            self._changed()
         return rows
 
     def remove(self, table: Table, gone: ir.Table) -> None:
@@ -151,9 +157,10 @@ class Spark(Engine):
         path, rows = self._written(table.name, frame, Held(columns))
         if rows and held.parts:
             self._lake.add(table.name, Part(path, rows, removed_by=tuple(columns)))
+            self._changed()
 
     def keep(self, name: str, select: str) -> None:
-        """Make or replace the scratch table `name` from `select`, written out: what is built on it starts from there."""
+        """Make or replace the scratch table `name` from `select`, written out: what is built on it starts there."""
         building = name.removeprefix(SCRATCH)
         self._keep(name, self._frame(select, building), building)
 
@@ -183,6 +190,11 @@ class Spark(Engine):
             return found
         return super().rows(sql, parameters)
 
+    def _changed(self) -> None:
+        """What is changed outside of any transaction is one of its own."""
+        if not self._in_transaction:
+            self._lake.publish()
+
     def _frame(self, select: str, building: str) -> DataFrame:
         """`select` over the tables as they stand in this transaction."""
         for name, held in self._lake.tables.items():
@@ -210,9 +222,7 @@ class Spark(Engine):
     def _scan(self, schema: str | StructType, paths: list[str]) -> DataFrame:
         return self._session.read.schema(schema).parquet(*(self._lake.uri(path) for path in paths))
 
-    def _written(
-        self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None
-    ) -> tuple[str, int]:
+    def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
         """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
 
         They are counted while they are written.
@@ -287,7 +297,7 @@ def _files(where: Address, session: SparkSession) -> Files:
 
 @contextmanager
 def _plain_errors(building: str, sql: str, reaching: str = "") -> Iterator[None]:
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException
 
     try:
