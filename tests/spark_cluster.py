@@ -78,7 +78,9 @@ class Cluster:
         settings = {**_DRIVER, **SMALL, "spark.connect.grpc.binding.port": str(port), "spark.ui.enabled": "false"}
         options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
         options = ["--master", "local[2]", "--class", main, *options, "spark-internal"]
-        self._run([str(self.home / "bin" / "spark-submit"), *options], until="Spark Connect server started")
+        self._run(
+            [str(self.home / "bin" / "spark-submit"), *options], until="Spark Connect server started", memory="1g"
+        )
         return f"sc://127.0.0.1:{port}"
 
     def stop(self) -> None:
@@ -92,10 +94,10 @@ class Cluster:
         command = [str(self.home / "bin" / "spark-class"), f"org.apache.spark.{name}"]
         return self._run([*command, "--host", "127.0.0.1", "--webui-port", "0", *options], until=until)
 
-    def _run(self, command: list[str], until: str) -> subprocess.Popen[bytes]:
+    def _run(self, command: list[str], until: str, memory: str = "256m") -> subprocess.Popen[bytes]:
         log = self.folder / f"log-{self._started}"
         self._started += 1
-        settings = {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m"}
+        settings = {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": memory}
         with log.open("wb") as file:
             process = subprocess.Popen(
                 command, stdout=file, stderr=file, env={**os.environ, **settings}, start_new_session=True

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,7 +138,10 @@ def test_a_killed_worker_costs_time_alone(running: Cluster, store: Spark, tmp_pa
 
 
 def test_the_journey_stage_shuffles_each_side_once(running: Cluster, tmp_path: Path) -> None:
-    """Touches are sent across the cluster once for each of the two kinds of paths, conversions and members once."""
+    """Joined by person, touches and paths cross the cluster once each, and what was met once more to be put in order.
+
+    There are two kinds of paths, and each reads the touches: those of conversions, and those that are open.
+    """
     at = relations((*FACTS, *OPINIONS))
     with opened(running.url(tmp_path, **{"spark.sql.autoBroadcastJoinThreshold": "-1"})) as store:
         for name in ("touchpoints", "conversions"):
@@ -145,8 +149,14 @@ def test_the_journey_stage_shuffles_each_side_once(running: Cluster, tmp_path: P
         members = store.scratch_rows("members", pa.table({"conversion_id": ["c"], "person_id": ["p"]}))
         journeys = fitted(attribution.journeys(at.touchpoints, at.conversions, members, SETTINGS), TABLES["journeys"])
         plan = str(store.fetch(f"EXPLAIN {store.sql(journeys)}")["plan"][0].as_py())
-    Path("/tmp/h_spark/t/plan.txt").write_text(plan)
-    assert len(re.findall(r"Scan parquet", plan)) == 0
+    sent_by = Counter(re.findall(r"Exchange hashpartitioning\((\w+)#", plan))
+    assert sent_by == {
+        "person_id": 4,  # for each kind of path: touches, and the persons whose path it is
+        "subject_id": 1,  # open paths, to be put in order
+        "conversion_id": 5,  # converted paths, likewise; and twice members and conversions, to find their persons
+        "journey_id": 1,  # conversions, to find the one whose journey they follow
+    }
+    assert "SinglePartition" not in plan
 
 
 def one_row_each(store: Spark, name: str) -> None:

@@ -187,7 +187,7 @@ class Lake:
             if _number(folder) <= self.number and folder not in used:
                 self.files.remove(f"{_PARTS}/{folder}")
         for folder in self.files.names(_SCRATCH):
-            if _number(folder) < kept[0]:
+            if _number(folder) < kept[0] and not folder.endswith(self._mark):
                 self.files.remove(f"{_SCRATCH}/{folder}")
 
     def _paths(self, number: int) -> set[str]:
