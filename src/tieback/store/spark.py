@@ -105,12 +105,17 @@ class Spark(Engine):
         self._in_transaction = False
 
     def close(self) -> None:
-        """Remove what this session kept for itself. The process stays an application of the cluster until it ends."""
+        """Remove what this session kept for itself.
+
+        Without Spark Connect, the process stays an application of the cluster until it ends.
+        """
         for name in (*self._seen, *self._scratch):
             self._session.catalog.dropTempView(name)
         if self._reader:
             self._reader.close()
         self._lake.close()
+        if isinstance(self._lake.files, ConnectFiles):
+            self._session.stop()  # left to the end of the process, it would wait for itself
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
