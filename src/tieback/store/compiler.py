@@ -13,10 +13,10 @@ from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
 
-class _Databricks(compilers.DatabricksCompiler):  # type: ignore[misc]
+class _Databricks(compilers.DatabricksCompiler):  # type: ignore[misc]  # ibis ships no types
     """Ibis' own, but a float stays one: Spark takes 86400.0 for a decimal, and divides to six digits by it."""
 
-    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: Any) -> Any:  # noqa: N802
+    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: Any) -> Any:  # noqa: N802  # ibis names it
         if dtype.is_floating() and math.isfinite(value):
             return self.cast(sge.convert(value), dtype)
         return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
