@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, lru_cache
 from typing import Any
 
@@ -13,9 +14,18 @@ from ibis.expr import types as ir
 
 from tieback.store import clickhouse_sql
 
+class _Databricks(compilers.DatabricksCompiler):  # type: ignore[misc]  # ibis ships no types
+    """Ibis' own, but a float stays one: Spark takes 86400.0 for a decimal, and divides to six digits by it."""
+
+    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: Any) -> Any:  # noqa: N802  # ibis names it
+        if dtype.is_floating() and math.isfinite(value):
+            return self.cast(sge.convert(value), dtype)
+        return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
+
+
 _COMPILERS = {
     "duckdb": compilers.DuckDBCompiler,
-    "databricks": compilers.DatabricksCompiler,
+    "databricks": _Databricks,
     "bigquery": compilers.BigQueryCompiler,
     "snowflake": compilers.SnowflakeCompiler,
     "clickhouse": clickhouse_sql.Compiler,

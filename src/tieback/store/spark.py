@@ -1,0 +1,315 @@
+"""The engine for a cluster: Spark 4 by a master URL or by Spark Connect, its tables in a lake of Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from tieback.errors import ConfigError, TiebackError, WorkspaceError
+from tieback.schema import Table
+from tieback.schema.ddl import COLUMN_TYPES
+from tieback.store.engine import SCRATCH, Engine, statement_error
+from tieback.store.lake import Held, Lake, Part
+from tieback.store.lake_files import ConnectFiles, Files, HadoopFiles, LocalFiles
+from tieback.store.lake_reader import LakeReader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from ibis.expr import types as ir
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+_SMALL = 1_000_000  # bytes of rows that travel with a plan; more are written to the lake first
+
+# What makes Spark answer as the other engines do, whatever the cluster's own settings are.
+_MEANING = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.caseSensitive": "false",
+}
+# What a URL may set otherwise. One file for 64 MB keeps small results in one.
+_DEFAULTS = {
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+_QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a cluster and its lake are: from a URL such as `spark://host:7077?lake=s3a://bucket/path`.
+
+    cluster: a master URL (`spark://HOST:PORT`, `local[N]`) or that of a Spark Connect server (`sc://HOST:PORT`).
+    lake: a URI that all of the cluster reads and writes. settings: Spark's own, `spark.executor.memory=4g` and so on.
+    """
+
+    cluster: str
+    lake: str
+    settings: Mapping[str, str]
+
+    @property
+    def is_connect(self) -> bool:
+        """True for a Spark Connect server, whose files only it sees."""
+        return self.cluster.startswith("sc://")
+
+
+def address(url: str) -> Address:
+    """The parts of an engine's URL. Raises ConfigError when the lake is missing, or a parameter is none of Spark's."""
+    cluster, _, query = url.partition("?")
+    cluster = cluster.rstrip("/")
+    if cluster.startswith("spark://local"):
+        cluster = cluster.removeprefix("spark://")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    lake = given.pop("lake", "").rstrip("/")
+    if "://" not in lake and not lake.startswith("file:/"):
+        raise ConfigError(
+            f"{url} names no lake. Add where its tables are: ?lake=file:///path, s3a://bucket/path, hdfs://…, abfs://…"
+        )
+    strange = [name for name in given if not name.startswith("spark.")]
+    if strange:
+        raise ConfigError(f"{url}: {strange[0]!r} is neither `lake` nor a setting of Spark, whose names begin spark.")
+    return Address(cluster, lake, given)
+
+
+def opened(url: str, *, read_only: bool = False) -> Spark:
+    """The cluster and the lake that `url` names, with the tables of a new workspace where the lake is empty.
+
+    Raises ConfigError for a URL that says too little, WorkspaceError when the cluster or the lake cannot be reached,
+    or holds nothing (`read_only`).
+    """
+    where = address(url)
+    session = _session(where)
+    return Spark(session, Lake(_files(where, session), read_only=read_only))
+
+
+class Spark(Engine):
+    """A workspace's warehouse in a lake of Parquet files, worked on by the cluster behind `session`."""
+
+    name = "spark"
+    dialect = "databricks"  # which Spark 4 reads
+
+    def __init__(self, session: SparkSession, lake: Lake) -> None:
+        self._session = session
+        self._lake = lake
+        self._reader = LakeReader(lake, lake.files.folder) if isinstance(lake.files, LocalFiles) else None
+        self._seen: dict[str, Held] = {}
+        self._scratch: dict[str, str] = {}
+        self._in_transaction = False
+
+    def close(self) -> None:
+        """Remove what this session kept for itself.
+
+        Without Spark Connect, the process stays an application of the cluster until it ends.
+        """
+        for name in (*self._seen, *self._scratch):
+            self._session.catalog.dropTempView(name)
+        if self._reader:
+            self._reader.close()
+        self._lake.close()
+        if isinstance(self._lake.files, ConnectFiles):
+            self._session.stop()  # left to the end of the process, it would wait for itself
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: the manifest that ends it names all the parts that were written inside."""
+        self._lake.begin()
+        self._in_transaction = True
+        try:
+            yield
+            for name, held in self._lake.tables.items():
+                if held.is_piled_up():
+                    path, rows = self._written(name, self._frame(f"SELECT * FROM {name}", name), held)
+                    self._lake.rewrite(name, Part(path, rows))
+            self._lake.publish()
+        except BaseException:
+            self._lake.abandon()
+            raise
+        finally:
+            self._in_transaction = False
+
+    def has(self, name: str) -> bool:
+        """True when a table of that name exists."""
+        return name in self._lake.tables
+
+    def make(self, table: Table) -> None:
+        """Put an empty `table` in place of whatever has its name."""
+        self._lake.make(table)
+        self._changed()
+
+    def insert(self, table: Table, select: str) -> int:
+        """Add the rows of `select` to `table`, as one part; returns how many."""
+        held = self._lake.tables[table.name]
+        frame = self._frame(select, table.name).toDF(*held.columns)
+        path, rows = self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required])
+        if rows:
+            self._lake.add(table.name, Part(path, rows))
+            self._changed()
+        return rows
+
+    def remove(self, table: Table, gone: ir.Table) -> None:
+        """Take out the rows of `table` that equal a row of `gone`: a part says which, and readers leave them out."""
+        held = self._lake.tables[table.name]
+        columns = {name: held.columns[name] for name in gone.columns}
+        frame = self._frame(f"SELECT {', '.join(columns)} FROM {gone.get_name()}", table.name)
+        path, rows = self._written(table.name, frame, Held(columns))
+        if rows and held.parts:
+            self._lake.add(table.name, Part(path, rows, removed_by=tuple(columns)))
+            self._changed()
+
+    def keep(self, name: str, select: str) -> None:
+        """Make or replace the scratch table `name` from `select`, written out: what is built on it starts there."""
+        building = name.removeprefix(SCRATCH)
+        self._keep(name, self._frame(select, building), building)
+
+    def keep_rows(self, name: str, rows: pa.Table) -> None:
+        """Make or replace the scratch table `name` from Arrow `rows`."""
+        building = name.removeprefix(SCRATCH)
+        with _plain_errors(building, ""):
+            frame = self._session.createDataFrame(rows)
+        if rows.nbytes > _SMALL:
+            self._keep(name, frame, building)
+            return
+        frame.createOrReplaceTempView(name)
+        self._drop(name)
+        if self._reader:
+            self._reader.keep_rows(name, rows)
+
+    def fetch(self, select: str) -> pa.Table:
+        """The rows of `select`, for results that fit this process."""
+        frame = self._frame(select, "")
+        with _plain_errors("", select):
+            return frame.toArrow()
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a SELECT written by hand; where this machine sees the lake, the cluster is not asked."""
+        if self._reader:
+            found: list[dict[str, Any]] = self._reader.query(sql, parameters).to_pylist()
+            return found
+        return super().rows(sql, parameters)
+
+    def _changed(self) -> None:
+        """What is changed outside of any transaction is one of its own."""
+        if not self._in_transaction:
+            self._lake.publish()
+
+    def _frame(self, select: str, building: str) -> DataFrame:
+        """`select` over the tables as they stand in this transaction."""
+        for name, held in self._lake.tables.items():
+            if name in select and self._seen.get(name) is not held:
+                self._table(held).createOrReplaceTempView(name)
+                self._seen[name] = held
+        with _plain_errors(building, select):
+            return self._session.sql(select)
+
+    def _table(self, held: Held) -> DataFrame:
+        types = COLUMN_TYPES[self.dialect]
+        nothing = ", ".join(f"CAST(NULL AS {types[kind]}) AS {name}" for name, kind in held.columns.items())
+        found = None
+        for removed_by, parts in held.layers():
+            columns = {name: held.columns[name] for name in removed_by or held.columns}
+            schema = ", ".join(f"{name} {types[kind]}" for name, kind in columns.items())
+            scan = self._scan(schema, [part.path for part in parts])
+            if not removed_by:
+                found = scan if found is None else found.unionAll(scan)
+            elif found is not None:
+                same = reduce(and_, (found[name].eqNullSafe(scan[name]) for name in removed_by))
+                found = found.join(scan, same, "left_anti")
+        return self._session.sql(f"SELECT {nothing} WHERE false") if found is None else found
+
+    def _scan(self, schema: str | StructType, paths: list[str]) -> DataFrame:
+        return self._session.read.schema(schema).parquet(*(self._lake.uri(path) for path in paths))
+
+    def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
+        """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
+
+        They are counted while they are written.
+        """
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as f
+
+        types = COLUMN_TYPES[self.dialect]
+        typed = frame.select(*(f.col(column).cast(types[kind]) for column, kind in held.columns.items()))
+        missing = [f.count_if(f.col(column).isNull()).alias(column) for column in required or []]
+        seen = Observation()
+        path = self._lake.new_part(name)
+        with _plain_errors(name, ""):
+            typed.observe(seen, f.count(f.lit(1)).alias(" rows"), *missing).write.parquet(self._lake.uri(path))
+            counted = seen.get
+        empty = [column for column in required or [] if counted[column]]
+        if empty:
+            raise statement_error(self.name, name, f"{empty[0]} is empty in {counted[empty[0]]} rows", "")
+        return path, int(counted[" rows"])
+
+    def _keep(self, name: str, frame: DataFrame, building: str) -> None:
+        path = self._lake.new_scratch(name)
+        with _plain_errors(building, ""):
+            frame.write.parquet(self._lake.uri(path))
+            self._scan(frame.schema, [path]).createOrReplaceTempView(name)
+        self._drop(name)
+        self._scratch[name] = path
+        if self._reader:
+            self._reader.keep(name, path)
+
+    def _drop(self, name: str) -> None:
+        """Remove the files of an earlier scratch table `name`."""
+        path = self._scratch.pop(name, "")
+        if path:
+            self._lake.files.remove(path)
+
+
+def _session(where: Address) -> SparkSession:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise ConfigError("Spark is not installed here. Install it with: pip install 'tieback[spark]'") from None
+    builder: Any = SparkSession.builder
+    settings = _DEFAULTS | dict(where.settings) | _MEANING
+    with _plain_errors("", "", reaching=where.cluster):
+        if where.is_connect:
+            session = builder.remote(where.cluster).create()
+        else:
+            for name, value in (_QUIET | settings).items():
+                builder = builder.config(name, value)
+            running = builder.appName("tieback").master(where.cluster).getOrCreate()
+            if running.sparkContext.master != where.cluster:
+                raise WorkspaceError(
+                    f"This process works on {running.sparkContext.master} already, and Spark knows one cluster a "
+                    f"process. Open {where.cluster} in another."
+                )
+            session = running.newSession()
+        for name, value in settings.items():
+            if name.startswith("spark.sql."):
+                session.conf.set(name, value)
+    found: SparkSession = session
+    return found
+
+
+def _files(where: Address, session: SparkSession) -> Files:
+    if where.is_connect:
+        return ConnectFiles(session, where.lake)
+    if where.lake.startswith("file:"):
+        return LocalFiles(where.lake)
+    return HadoopFiles(session, where.lake)
+
+
+@contextmanager
+def _plain_errors(building: str, sql: str, reaching: str = "") -> Iterator[None]:
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # ships no types
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        text = str(error).strip() or type(error).__name__
+        if reaching:
+            raise WorkspaceError(f"Spark at {reaching} cannot be reached: {text.splitlines()[0]}") from error
+        plain: TiebackError = statement_error("spark", building, text, sql)
+        raise plain from error

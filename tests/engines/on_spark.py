@@ -1,0 +1,21 @@
+"""A real cluster on loopback, with a lake in a folder of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.spark_cluster import cluster
+from tieback.store import Engine
+from tieback.store.spark import opened
+
+GAPS: dict[str, str] = {}
+
+
+@contextmanager
+def fresh() -> Iterator[Engine]:
+    """An empty warehouse."""
+    with TemporaryDirectory() as folder, opened(cluster().url(Path(folder))) as store:
+        yield store
