@@ -11,6 +11,8 @@ import sqlglot.expressions as sge
 from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
+from tieback.store.fences import fence
+
 _COMPILERS = {
     "duckdb": compilers.DuckDBCompiler,
     "databricks": compilers.DatabricksCompiler,
@@ -56,6 +58,8 @@ def _sql(operation: Any, dialect: str, pretty: bool) -> str:
     if dialect == "duckdb":
         for shared in tree.find_all(sge.CTE):
             shared.set("materialized", False)  # events read twice are cheaper than events kept aside, whole and spilled
+    if dialect == "postgres":
+        fence(tree)
     return str(tree.sql(dialect=compiler.dialect, pretty=pretty, copy=False))
 
 
