@@ -26,13 +26,9 @@ class Server:
     folder: Path
     port: int
 
-    def url(self, schema: str, *, user: str = "tieback", database: str = "postgres") -> str:
+    def url(self, schema: str, *, user: str = "tieback") -> str:
         """By the socket, where nobody needs a password."""
-        return f"postgresql://{user}@:{self.port}/{database}?host={self.folder}&schema={schema}"
-
-    def loopback(self, user: str, password: str) -> str:
-        """By TCP, where everybody needs one."""
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://{user}@:{self.port}/postgres?host={self.folder}&schema={schema}"
 
 
 @cache

@@ -227,7 +227,16 @@ class Postgres(Engine):
             f"The schema {self.schema} holds tables, but none of tieback's; nothing was changed. Name another one at "
             "the end of the URL: ?schema=NAME."
         )
-        held = self.execute("SELECT count(*) FROM pg_tables WHERE schemaname = %s", [self.schema]).fetchall()[0][0]
+        schema = _quoted(self.schema)
+        is_made, held = self.execute(
+            "SELECT to_regnamespace(%s) IS NOT NULL, (SELECT count(*) FROM pg_tables WHERE schemaname = %s)",
+            [schema, self.schema],
+        ).fetchall()[0]
+        if is_made and not self.execute("SELECT has_schema_privilege(%s, 'USAGE')", [self.schema]).fetchall()[0][0]:
+            raise WorkspaceError(
+                f"The Postgres user has no right to look into the schema {self.schema}. Grant it: "
+                f"GRANT USAGE ON SCHEMA {schema} TO {self.door.info.user}, and SELECT on its tables."
+            )
         if self.has("workspace"):
             admit(self, f"The schema {self.schema}", foreign, read_only=self.read_only)
         elif held:
@@ -237,8 +246,8 @@ class Postgres(Engine):
                 f"The schema {self.schema} holds no data yet. Bring some in with `tieback import TABLE FILE`."
             )
         else:
-            if not self.execute("SELECT to_regnamespace(%s) IS NOT NULL", [_quoted(self.schema)]).fetchall()[0][0]:
-                self.execute(f"CREATE SCHEMA {_quoted(self.schema)}")
+            if not is_made:
+                self.execute(f"CREATE SCHEMA {schema}")
             self._make_collation()
             make_workspace(self)
 
