@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,14 @@ _ROWS_A_BLOCK = 65_536
 _MOST_DIGITS = 38
 # Types by their OIDs, which are fixed in Postgres' own catalogue; whatever is not here is taken as text.
 _NUMERIC = 1700
+_ZONED = pa.timestamp("us", "UTC")  # what date_trunc makes of a date; the session's time zone is UTC
 _ARROW: dict[int, Any] = {
     16: pa.bool_(),
     **dict.fromkeys((20, 21, 23), pa.int64()),
     **dict.fromkeys((700, 701), pa.float64()),
     1082: pa.date32(),
     1114: pa.timestamp("us"),
+    1184: _ZONED,
 }
 
 
@@ -57,10 +59,7 @@ def as_arrow(written: bytes, columns: Sequence[psycopg.Column]) -> pa.Table:
         )
     else:
         found = pa.schema(list(types.items())).empty_table()
-    cells = [
-        _number(found[place]) if _is_open(column) else found[place]
-        for place, column in zip(places, columns, strict=True)
-    ]
+    cells = [_settled(found[place], column) for place, column in zip(places, columns, strict=True)]
     return pa.Table.from_arrays(cells, names=[column.name for column in columns])
 
 
@@ -88,6 +87,13 @@ def _arrow_type(column: psycopg.Column) -> Any:
     return _ARROW.get(column.type_code, pa.string())
 
 
+def _settled(cells: pa.ChunkedArray, column: psycopg.Column) -> pa.ChunkedArray:
+    """The cells of a column in tieback's types: instants in UTC without saying so, numbers as small as they are."""
+    if cells.type == _ZONED:
+        return pc.cast(cells, pa.timestamp("us"))
+    return _number(cells) if _is_open(column) else cells
+
+
 def _is_open(column: psycopg.Column) -> bool:
     """True for a number of any size, such as the sum of whole numbers."""
     return column.type_code == _NUMERIC and column.precision is None
@@ -95,12 +101,8 @@ def _is_open(column: psycopg.Column) -> bool:
 
 def _number(written: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers written out as whole ones where none has decimal places, else as decimals."""
-    places = [len(text.partition(".")[2]) for text in _texts(written)]
+    places = [len(text.partition(".")[2]) for text in written.drop_null().to_pylist()]
     if any(places):
         return pc.cast(written, pa.decimal128(_MOST_DIGITS, max(places)))
     whole = pc.cast(written, pa.decimal128(_MOST_DIGITS, 0))
     return pc.cast(whole, pa.int64())
-
-
-def _texts(written: pa.ChunkedArray) -> Iterable[str]:
-    return (text for text in written.drop_null().to_pylist())
