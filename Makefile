@@ -19,7 +19,7 @@ UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-v
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test laws check format bench docs lock clean environment python
+.PHONY: help demo test engines laws readers check format bench docs lock clean environment python
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +30,13 @@ demo: environment  ## build a made-up company in build/demo, attribute its reven
 test: environment  ## run every test that this machine can run, and name those it cannot
 	@$(PYTEST) -n $(WORKERS) --maxprocesses 4 $(ARGS)
 
+engines: $(VENV)/.engines  ## install the other engines (1.5 GB), so that `make test` tests on them too
+
 laws: environment  ## hold the laws over many more random worlds than `make test` has time for
 	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws $(ARGS)
+
+readers: environment  ## let eight readers read for two minutes while runs are published
+	@READ_SECONDS=120 $(PYTEST) tests/cli/test_readers.py $(ARGS)
 
 check: environment  ## format, lint, types, import layers, house rules and docs
 	$(BIN)/ruff format --check .
@@ -55,6 +60,7 @@ docs: environment  ## make the pages in build/docs, those made from the code ane
 lock: environment  ## resolve the dependencies anew into requirements/ (ARGS=--upgrade for newer ones)
 	@$(UV_COMPILE) --output-file requirements/runtime.txt >/dev/null
 	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt >/dev/null
+	@$(UV_COMPILE) --group engines --constraints requirements/dev.txt --output-file requirements/engines.txt >/dev/null
 	@git diff --stat -- requirements
 
 clean:  ## remove the environment and all that was made
@@ -68,6 +74,10 @@ $(VENV)/.locked: requirements/dev.txt
 	@echo "Building $(VENV) from requirements/dev.txt; this takes about half a minute." >&2
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(PIP) install --no-compile --no-deps --only-binary :all: --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.engines: requirements/engines.txt $(VENV)/.ready
+	@$(PIP) install --no-compile --no-deps --require-hashes -r requirements/engines.txt
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml

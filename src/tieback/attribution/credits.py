@@ -9,6 +9,7 @@ from ibis.expr import types as ir
 
 from tieback.attribution.models import Model
 from tieback.schema.remembered import remembered
+from tieback.schema.rounding import nearest, to_six_digits
 
 # Weights are counted in grains of the largest weight: whole numbers have one sum in any order, which fractions do not.
 # Every number to 32 divides them, so that simple ratios stay exact; 64 bits hold the sum of sixty thousand touches.
@@ -48,15 +49,15 @@ def _shares(weighed: ir.Table, conversions: ir.Table) -> ir.Table:
     rows = counted.left_join(weighed, "conversion_id")
     rows = rows.select("conversion_id", "touch_id", "position", "value_minor", weight=rows.weight.fill_null(1.0))
     largest = rows.weight.max().over(group_by="conversion_id")
-    rows = rows.mutate(grains=(rows.weight / largest * float(_GRAINS)).round().cast("int64"))
+    rows = rows.mutate(grains=nearest(rows.weight / largest * float(_GRAINS)))
     whole = rows.grains.sum().over(group_by="conversion_id")
     return rows.mutate(share=rows.grains.cast("float64") / whole.cast("float64"))
 
 
 def _in_minor_units(rows: ir.Table) -> ir.Table:
     """`rows` with value_minor of the conversion turned into that of the touch, and shares into whole parts."""
-    exact = (rows.value_minor.abs().cast("float64") * rows.share).round(6)
-    rows = rows.mutate(whole=exact.floor().cast("int64"), fraction=(exact - exact.floor()).round(6))
+    exact = to_six_digits(rows.value_minor.abs().cast("float64") * rows.share)
+    rows = rows.mutate(whole=exact.floor().cast("int64"), fraction=to_six_digits(exact - exact.floor()))
     places = ibis.window(group_by="conversion_id", order_by=[rows.fraction.desc(), rows.position])
     rows = rows.mutate(
         rank=ibis.row_number().over(places),

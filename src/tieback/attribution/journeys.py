@@ -35,7 +35,7 @@ def candidates(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, 
     paths = _paths(conversions, settings).join(members, "conversion_id").drop("conversion_id")
     touches = touchpoints.select("person_id", *_TOUCH, "excluded_reason")
     met = paths.join(touches, "person_id")
-    seconds = met.journey_at.epoch_seconds() - met.occurred_at.epoch_seconds()
+    seconds = met.journey_at.epoch_seconds().floor() - met.occurred_at.epoch_seconds().floor()
     met = met.mutate(seconds_before=seconds)
     return met.select(
         "person_id",
@@ -98,7 +98,7 @@ def _open(touches: ir.Table, conversions: ir.Table, members: ir.Table, settings:
         length=left.count().over(places),
         ended_at=left.occurred_at.max().over(places),
     )
-    seconds = placed.ended_at.epoch_seconds() - placed.occurred_at.epoch_seconds()
+    seconds = placed.ended_at.epoch_seconds().floor() - placed.occurred_at.epoch_seconds().floor()
     return placed.mutate(
         path_id=ibis.literal("open:") + placed.subject_id,
         conversion_id=ibis.null("string"),

@@ -14,6 +14,7 @@ from tieback.errors import InputError
 from tieback.schema.facts import SPEND
 from tieback.schema.relations import current
 from tieback.schema.remembered import remembered
+from tieback.schema.rounding import nearest, to_six_digits
 
 
 def base_rates(fx_rates: ir.Table, base: str) -> ir.Table:
@@ -27,8 +28,8 @@ def minor_units(amount: ir.DecimalColumn, rate: ir.FloatingColumn, decimals: int
 
     Rounding to six digits first keeps the noise of binary fractions from deciding.
     """
-    exact = (amount.cast("float64").abs() * rate * float(10**decimals)).round(6)
-    unsigned = (exact + 0.5).floor().cast("int64")
+    exact = to_six_digits(amount.cast("float64").abs() * rate * float(10**decimals))
+    unsigned = nearest(exact)
     return (amount < 0).ifelse(-unsigned, unsigned)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tieback.metrics.performance import KEYS, PARTS
 from tieback.schema.opinions import PERFORMANCE
 from tieback.schema.remembered import remembered
+from tieback.schema.rounding import nearest
 
 if TYPE_CHECKING:
     from ibis.expr import types as ir
@@ -59,7 +60,7 @@ def changed_cells(difference: ir.Table, was_spent: ir.Table, now_spent: ir.Table
 def _in_parts(rows: ir.Table, sign: int) -> ir.Table:
     """`rows` with each measure as a whole number of its parts, times `sign`."""
     parts = {
-        name: (rows[name] * float(PARTS[name])).round().cast("int64") * sign if name in PARTS else rows[name] * sign
+        name: nearest(rows[name] * float(PARTS[name])) * sign if name in PARTS else rows[name] * sign
         for name in _MEASURES
     }
     return rows.select(*_KEY, **parts)

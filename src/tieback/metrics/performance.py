@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tieback.metrics.dimensions import UNATTRIBUTED
 from tieback.schema.remembered import remembered
+from tieback.schema.rounding import nearest, to_six_digits
 
 if TYPE_CHECKING:
     from ibis.expr import types as ir
@@ -174,7 +175,7 @@ def _measured(summed: ir.Table, split: tuple[str, ...]) -> ir.Table:
 
 def _parts(amount: ir.FloatingValue, name: str) -> ir.IntegerValue:
     """An amount of the measure `name` in its parts."""
-    return (amount * float(PARTS[name])).round().cast("int64")
+    return nearest(amount * float(PARTS[name]))
 
 
 def _whole(parts: ir.IntegerValue, name: str) -> ir.FloatingValue:
@@ -223,7 +224,7 @@ def _repeat_revenue(credits: ir.Table, sales: ir.Table, split: tuple[str, ...]) 
     line = credits.join(more, credits.conversion_id == more.sale_id)
     keys, order = [line.model, line.conversion_id], line.touch_id
     line = line.mutate(given=line.share.sum().over(ibis.cumulative_window(group_by=keys, order_by=order)))
-    line = line.mutate(until=((line.lifetime_minor * line.given).round(6) + 0.5).floor().cast("int64"))
+    line = line.mutate(until=nearest(to_six_digits(line.lifetime_minor * line.given)))
     before = line.until.lag().over(ibis.window(group_by=["model", "conversion_id"], order_by="touch_id")).fill_null(0)
     return line.select(
         "model",

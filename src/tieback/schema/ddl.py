@@ -38,15 +38,20 @@ COLUMN_TYPES: dict[str, dict[Type, str]] = {
 DIALECTS = tuple(sorted(COLUMN_TYPES))
 
 
-def create_table(table: Table, dialect: str = "duckdb", name: str = "") -> str:
-    """The CREATE TABLE statement of `table` for one of `DIALECTS`; `name` overrides the table's own."""
-    lines = ",\n".join(f"  {_column(column, dialect)}" for column in table.columns)
+def create_table(table: Table, dialect: str = "duckdb", name: str = "", *, collation: str = "") -> str:
+    """The CREATE TABLE statement of `table` for one of `DIALECTS`.
+
+    name: overrides the table's own. collation: of texts, where the engine would not order them by code point.
+    """
+    lines = ",\n".join(f"  {_column(column, dialect, collation)}" for column in table.columns)
     ending = "\nENGINE = MergeTree ORDER BY tuple()" if dialect == "clickhouse" else ""
     return f"CREATE TABLE {name or table.name} (\n{lines}\n){ending}"
 
 
-def _column(column: Column, dialect: str) -> str:
+def _column(column: Column, dialect: str, collation: str) -> str:
     kind = COLUMN_TYPES[dialect][column.type]
+    if collation and column.type in ("string", "json"):
+        kind = f"{kind} COLLATE {collation}"
     if dialect == "clickhouse":
         return f"{column.name} {kind if column.required else f'Nullable({kind})'}"
     return f"{column.name} {kind}{' NOT NULL' if column.required else ''}"

@@ -13,6 +13,8 @@ from ibis.backends.sql import compilers
 from ibis.expr import types as ir
 
 from tieback.store import clickhouse_sql
+from tieback.store.fences import fence
+
 
 class _Databricks(compilers.DatabricksCompiler):  # type: ignore[misc]  # ibis ships no types
     """Ibis' own, but a float stays one: Spark takes 86400.0 for a decimal, and divides to six digits by it."""
@@ -74,6 +76,8 @@ def _sql(operation: Any, dialect: str, pretty: bool) -> str:
     if dialect == "duckdb":
         for shared in tree.find_all(sge.CTE):
             shared.set("materialized", False)  # events read twice are cheaper than events kept aside, whole and spilled
+    if dialect == "postgres":
+        fence(tree)
     return str(tree.sql(dialect=compiler.dialect, pretty=pretty, copy=False))
 
 

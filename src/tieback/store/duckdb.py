@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
-from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES, Table
+from tieback.schema import FACTS, TABLES, Table
 from tieback.schema.ddl import create_table
 from tieback.store.changes import Changes
-from tieback.store.engine import SCRATCH, Engine, StatementError, statement_error
+from tieback.store.engine import SCRATCH, Engine, statement_error
 from tieback.store.manifest import runs_folder
-from tieback.store.migrations import migrate
+from tieback.store.migrations import admit, make_workspace
 from tieback.store.publishing import Publication, catch_up, publication
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class DuckDB(Engine):
         keep_runs: int = KEEP_RUNS,
     ) -> None:
         self.path, self.keep_runs = path, keep_runs
+        self._read_only = read_only
         self._changes: Changes | None = None
         self._as_of: datetime | None = None
         if read_only and path is not None and not path.exists():
@@ -81,11 +82,8 @@ class DuckDB(Engine):
                 self.door = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
                 self.door.execute("SET TimeZone = 'UTC'")
                 self.door.execute("SET enable_progress_bar_print = false")  # refused on connecting
-                if read_only:
-                    self._refuse_newer()
-                    self._refuse_older()
-                else:
-                    self._prepare()
+                self._prepare()
+                if not read_only:
                     self._catch_up()
             except BaseException as error:
                 if hasattr(self, "door"):
@@ -218,16 +216,12 @@ class DuckDB(Engine):
             return self.door.execute(sql, parameters)
 
     def _prepare(self) -> None:
-        if not self.has("workspace"):
-            if self.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchall():
-                raise self._foreign()
-            with self.transaction():
-                for table in (*FACTS, *OPERATIONS):
-                    self.execute(create_table(table))
-                self.execute("INSERT INTO workspace VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
-            return
-        self._refuse_newer()
-        migrate(self, self._version())
+        if self.has("workspace") or self._read_only:
+            admit(self, str(self.path), self._foreign(), read_only=self._read_only)
+        elif self.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchall():
+            raise self._foreign()
+        else:
+            make_workspace(self)
 
     def _catch_up(self) -> None:
         if self.path is not None:
@@ -244,34 +238,11 @@ class DuckDB(Engine):
             for table in (*FACTS, TABLES["deliveries"]):
                 self.execute(f"DELETE FROM {table.name} WHERE received_at > ?", [self._as_of])
 
-    def _version(self) -> int:
-        try:
-            rows = self.execute("SELECT value FROM workspace WHERE name = 'schema_version'").fetchall()
-        except StatementError:
-            rows = []
-        if not rows or not str(rows[0][0]).isdecimal():
-            raise self._foreign()
-        return int(rows[0][0])
-
     def _foreign(self) -> WorkspaceError:
         return WorkspaceError(
             f"{self.path} is a DuckDB file, but none of tieback's; nothing was changed. Move it away, or make a "
             "workspace in another folder with `tieback init`."
         )
-
-    def _refuse_older(self) -> None:
-        if self._version() < SCHEMA_VERSION:
-            raise WorkspaceError(
-                f"{self.path} was last written by an older tieback, and is brought up to date by the next command that "
-                "writes: run `tieback run` first."
-            )
-
-    def _refuse_newer(self) -> None:
-        if self._version() > SCHEMA_VERSION:
-            raise WorkspaceError(
-                f"{self.path} was written by a newer tieback (schema {self._version()}; this release knows "
-                f"{SCHEMA_VERSION}). Upgrade tieback to open it."
-            )
 
 
 @contextmanager

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tieback.schema import TABLES, Table
-from tieback.store.duckdb import DuckDB
-from tieback.store.engine import Engine
+
+if TYPE_CHECKING:
+    from tieback.store.duckdb import DuckDB
+    from tieback.store.engine import Engine
 
 _STAGE = "merge_stage"
 _PROVENANCE = ("origin", "received_at")
