@@ -19,10 +19,10 @@ UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-v
 unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test engines laws readers check format bench docs lock clean environment python
+.PHONY: help demo test engines engines-whole laws readers check format bench docs lock clean environment python
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: environment  ## build a made-up company in build/demo, attribute its revenue and explain one deal
 	@$(BIN)/tieback demo build/demo $(ARGS)
@@ -31,6 +31,9 @@ test: environment  ## run every test that this machine can run, and name those i
 	@$(PYTEST) -n $(WORKERS) --maxprocesses 4 $(ARGS)
 
 engines: $(VENV)/.engines  ## install the other engines (1.5 GB), so that `make test` tests on them too
+
+engines-whole: engines  ## run the whole conformance kit on every engine, also what takes Spark an hour
+	@ENGINES_WHOLE=1 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/engines $(ARGS)
 
 laws: environment  ## hold the laws over many more random worlds than `make test` has time for
 	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws $(ARGS)

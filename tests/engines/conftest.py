@@ -3,11 +3,13 @@
 fresh: a context that gives an empty warehouse of that engine, with the tables of facts and operations made.
 GAPS: tests of the kit that the engine does not pass, by their names, each with `notimpl:` (not written yet), `notyet:`
 (the engine cannot do it yet) or `never:` and the reason. A gap that has closed is a failure.
+NEEDS: the packages without which it is not run. SLOW: files of the kit that take it too long for every day.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ import pytest
 
 from tieback.store import Engine
 
+WHOLE = "ENGINES_WHOLE" in os.environ
 NAMES = sorted(path.stem.removeprefix("on_") for path in Path(__file__).parent.glob("on_*.py"))
 
 
@@ -24,10 +27,22 @@ def on(name: str) -> ModuleType:
     return importlib.import_module(f"tests.engines.on_{name}")
 
 
-@pytest.fixture(params=NAMES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Hold every engine; those tests that one is too slow for wait for `make engines-whole`."""
+    if "engine" in metafunc.fixturenames:
+        file = metafunc.module.__name__.rpartition(".")[2]
+        chosen = [name for name in NAMES if WHOLE or file not in getattr(on(name), "SLOW", ())]
+        marks = {name: pytest.mark.xdist_group(name) for name in NAMES}  # one server of each kind, not one a worker
+        given = [pytest.param(name, marks=marks[name]) for name in chosen]
+        metafunc.parametrize("engine", given, indirect=True)
+
+
+@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An empty warehouse of each engine."""
     module = on(request.param)
+    for package in getattr(module, "NEEDS", ()):
+        pytest.importorskip(package, reason=f"{package} (make engines)")
     reason = module.GAPS.get(request.node.originalname)
     if reason:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))

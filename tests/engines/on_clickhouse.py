@@ -13,6 +13,7 @@ from tieback.store import Engine
 from tieback.store.clickhouse import opened
 
 GAPS: dict[str, str] = {}
+NEEDS = ("chdb",)
 _numbers = count()
 
 

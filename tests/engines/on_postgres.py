@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.postgres_server import new_schema, server
 from tieback.store import Engine
 
 GAPS: dict[str, str] = {}
+NEEDS = ("psycopg",)
 
 
 @contextmanager
 def fresh() -> Iterator[Engine]:
     """An empty schema with the tables of facts and operations."""
-    pytest.importorskip("psycopg", reason="psycopg")
     from tieback.store.postgres import opened
 
     with opened(server().url(new_schema())) as store:

@@ -12,6 +12,8 @@ from tieback.store import Engine
 from tieback.store.spark import opened
 
 GAPS: dict[str, str] = {}
+NEEDS = ("pyspark",)
+SLOW = ("test_golden", "test_readers")
 
 
 @contextmanager

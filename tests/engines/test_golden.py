@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attribution.scene import STAGE
-from tests.golden.test_journeys import *  # noqa: F403  (the scenes are the same, the stage is another)
-from tests.golden.test_models import *  # noqa: F403
+from tests.golden.test_journeys import *  # noqa: F403  # the scenes are the same, the stage is another
+from tests.golden.test_models import *  # noqa: F403  # likewise
 from tieback.store import Engine
 
 

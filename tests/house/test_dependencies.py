@@ -57,7 +57,7 @@ def test_what_is_tested_is_what_is_installed() -> None:
     assert {name: versions for name, versions in pins("runtime.txt").items() if tested.get(name) != versions} == {}
 
 
-@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt"])
+@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt", "engines.txt"])
 def test_a_lock_is_good_on_any_machine(lock: str) -> None:
     """A lock holds names, versions and hashes: no address, no path, no option that says where to fetch from."""
     lines = (ROOT / "requirements" / lock).read_text().splitlines()
@@ -69,7 +69,8 @@ def test_a_lock_is_good_on_any_machine(lock: str) -> None:
 
 def test_every_import_is_declared() -> None:
     """The product imports nothing that its own declaration does not name."""
-    declared = {canonicalize_name(requirement.name) for requirement in RUNTIME}
+    extras = [Requirement(line) for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
+    declared = {canonicalize_name(requirement.name) for requirement in (*RUNTIME, *extras)}
     distributions = packages_distributions()
     undeclared = {
         f"{path.relative_to(ROOT)} imports {module}"

@@ -31,14 +31,14 @@ def front(folder: str) -> Iterator[int]:
     """A server on loopback over the chdb folder; gives its port. Its one user is USER with PASSWORD."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Interface)
     server.daemon_threads = True
-    server.folder, server.sessions, server.lock = folder, {}, threading.Lock()  # type: ignore[attr-defined]
+    server.folder, server.sessions, server.lock = folder, {}, threading.Lock()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()
-        for session in server.sessions.values():  # type: ignore[attr-defined]
+        for session in server.sessions.values():
             session.close()
 
 
@@ -58,7 +58,7 @@ class _Interface(BaseHTTPRequestHandler):
             self._refuse(516, "Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
             return
         try:
-            with self.server.lock:  # type: ignore[attr-defined]
+            with self.server.lock:
                 self._run(asked, body)
         except RuntimeError as error:
             code = re.search(r"Code: (\d+)", str(error))
@@ -71,7 +71,7 @@ class _Interface(BaseHTTPRequestHandler):
             if name not in _NOT_SETTINGS:
                 door.query(f"SET {name} = '{value}'")
         if "query" in asked:
-            into, form = re.fullmatch(r"(?s)(.*)\bFORMAT (\w+)\s*", asked["query"]).groups()  # type: ignore[union-attr]
+            into, form = re.fullmatch(r"(?s)(.*)\bFORMAT (\w+)\s*", asked["query"]).groups()
             with door.send_insert(into.strip(), form) as taker:
                 taker.append(body)
                 written, content = taker.finish().rows_written, b""
@@ -81,9 +81,9 @@ class _Interface(BaseHTTPRequestHandler):
         self._answer(200, content, {"X-ClickHouse-Summary": json.dumps({"written_rows": str(written)})})
 
     def _session(self, name: str) -> Any:
-        sessions = self.server.sessions  # type: ignore[attr-defined]
+        sessions = self.server.sessions
         if name not in sessions:
-            sessions[name] = chdb.connect(self.server.folder)  # type: ignore[attr-defined, no-untyped-call]
+            sessions[name] = chdb.connect(self.server.folder)
         return sessions[name]
 
     def _chunks(self) -> Iterator[bytes]:

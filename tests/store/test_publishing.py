@@ -88,7 +88,7 @@ def test_what_changed_in_part_is_read_as_if_written_whole(
         finish(store, 1, whole(store, "costs", [*rows, costs(platform="z")]))
         kept = [store.rows("SELECT * FROM costs ORDER BY ALL")]
         for number, steps in enumerate(runs, start=2):
-            finish(store, number, lambda steps=steps, number=number: _changed(store, steps, number))  # type: ignore[misc]
+            finish(store, number, lambda steps=steps, number=number: _changed(store, steps, number))
             kept.append(store.rows("SELECT * FROM costs ORDER BY ALL"))
         for number, expected in enumerate(kept, start=1):
             assert read(folder / "runs", str(number)) == expected
@@ -124,7 +124,7 @@ def test_a_table_of_which_much_changed_is_written_whole(tmp_path: Path, monkeypa
         finish(store, 1, whole(store, "costs", rows))
         for number in range(2, 7):
             row = costs(campaign=str(number), clicks=number)
-            finish(store, number, lambda row=row: replaced(store, [{"campaign": row["campaign"]}], [row]))  # type: ignore[misc]
+            finish(store, number, lambda row=row: replaced(store, [{"campaign": row["campaign"]}], [row]))
         held = store.rows("SELECT * FROM costs ORDER BY ALL")
     bases = [each.tables["costs"].base for each in manifests(tmp_path / "runs")]
     assert bases[0] == bases[4] != bases[5]

@@ -120,6 +120,10 @@ def published(workspace: Workspace, run: str) -> Iterator[Published]:
     limits = workspace.settings.warehouse
     if limits.url:
         raise UsageError("Only the embedded warehouse keeps runs to compare: other engines keep one, the newest.")
+    if not workspace.warehouse.exists():
+        raise WorkspaceError(
+            f"{workspace.folder} holds no data yet. Bring some in with `tieback import TABLE FILE`, then `tieback run`."
+        )
     with Published(workspace.runs, run, memory=limits.memory, threads=limits.threads) as store:
         check_salt(store, workspace, read_only=True)
         yield store

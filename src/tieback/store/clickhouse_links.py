@@ -75,7 +75,7 @@ class InProcess:
         self.place = str(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            self._door: Any = chdb.connect(str(folder))  # type: ignore[no-untyped-call]
+            self._door: Any = chdb.connect(str(folder))
         except OSError as error:
             raise WorkspaceError(f"{folder} cannot be made: {error.strerror}. Mend that and try again.") from None
         except RuntimeError as error:

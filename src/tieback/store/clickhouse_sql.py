@@ -13,7 +13,7 @@ from ibis.backends.sql import compilers
 from ibis.backends.sql.datatypes import ClickHouseType
 
 
-class Types(ClickHouseType):  # type: ignore[misc]
+class Types(ClickHouseType):  # type: ignore[misc]  # ibis ships no types
     """Days as Date32: a Date holds none before 1970. Instants to the microsecond."""
 
     @classmethod
@@ -29,7 +29,7 @@ class Types(ClickHouseType):  # type: ignore[misc]
         return kind
 
 
-class Compiler(compilers.ClickHouseCompiler):  # type: ignore[misc]
+class Compiler(compilers.ClickHouseCompiler):  # type: ignore[misc]  # ibis ships no types
     """Text by characters rather than bytes, NULL before the first row, and halves rounded away from zero."""
 
     __slots__ = ()

@@ -109,7 +109,7 @@ class Postgres(Engine):
 
     def insert(self, table: Table, select: str) -> int:
         """Add the rows of `select` to `table`; returns how many."""
-        came = self.execute(f"INSERT INTO {table.name} {select}", building=table.name).rowcount
+        came: int = self.execute(f"INSERT INTO {table.name} {select}", building=table.name).rowcount
         self._analyze(table, came)
         return came
 

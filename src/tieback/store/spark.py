@@ -302,7 +302,7 @@ def _files(where: Address, session: SparkSession) -> Files:
 
 @contextmanager
 def _plain_errors(building: str, sql: str, reaching: str = "") -> Iterator[None]:
-    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # ships no types
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:

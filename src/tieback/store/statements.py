@@ -38,7 +38,9 @@ class Statements:
 
     def scratch(self, name: str, expression: ir.Table) -> ir.Table:
         """CREATE TABLE scratch_… AS; drop it when all is built."""
-        self.written.append(f"CREATE TABLE scratch_{name} AS\n{self._sql(expression)};")
+        again = any(f"CREATE TABLE scratch_{name} AS" in statement for statement in self.written)
+        gone = f"DROP TABLE scratch_{name};\n" if again else ""
+        self.written.append(f"{gone}CREATE TABLE scratch_{name} AS\n{self._sql(expression)};")
         return ibis.table(expression.schema(), name=f"scratch_{name}")
 
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
