@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--people N] [refresh|import|report …]`: every figure with its rival, in one run."""
+"""`python -m benchmarks [--people N] [refresh|report|change|import …]`: every figure with its rival, in one run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from tieback.schema import TABLES
 PLACE = Path("build/bench")
 MEMORY = "1.5GB"
 MOST_REFRESH, MOST_IMPORT, MOST_MEMORY_MB, MOST_REPORT_SECONDS = 1.5, 2.0, 2048, 0.5
+MOST_OF_FULL = {"1,000 new events": 0.02, "one merge of two people": 0.01}
 
 
 def main() -> None:
     """Run the benchmarks named (all, without a name) and end with code 1 when a bound is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=["refresh", "import", "report", []], default=[])
+    parser.add_argument("names", nargs="*", choices=["refresh", "change", "import", "report", []], default=[])
     parser.add_argument("--people", type=int, default=1_000_000, help="a tenth of the touchpoints")
     parser.add_argument("--rounds", type=int, default=1, help="how often each pair is run; medians are shown")
     chosen = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
-    names = chosen.names or ["refresh", "report", "import"]
+    names = chosen.names or ["refresh", "report", "change", "import"]
     held = [globals()[f"bench_{name}"](chosen.people, chosen.rounds) for name in names]
     sys.exit(0 if all(held) else 1)
 
@@ -64,6 +65,26 @@ def bench_report(people: int, rounds: int) -> bool:
         f"  tieback report {seconds:.2f} s · of which Python and DuckDB start in {least:.2f} s · at most {MOST_REPORT_SECONDS} s"
     )
     return seconds <= MOST_REPORT_SECONDS
+
+
+def bench_change(people: int, rounds: int) -> bool:
+    """Refreshes after small changes of the finished run of `bench_refresh`, against a full one."""
+    full = duckdb.connect(str(_workspace() / "warehouse.duckdb"), read_only=True).sql(
+        "SELECT sum(seconds) FROM runs WHERE run_id = (SELECT max(run_id) FROM runs GROUP BY run_id HAVING count(*) = 7 LIMIT 1)"
+    )
+    whole = full.fetchall()[0][0]
+    full.close()
+    print(f"\nRefresh after a change, of a full refresh of {whole:.1f} s (its stages, in one process)")
+    held = []
+    for line in python("benchmarks.change", _workspace()).output.strip().splitlines():
+        what, first, later, rows = line.split("\t")
+        share, most = float(later) / whole, MOST_OF_FULL[what]
+        held.append(share <= most)
+        print(
+            f"  {what:<24} {float(later):6.2f} s = {share:.1%}, at most {most:.0%} · {int(rows):,} rows · the first in a "
+            f"process, which compiles its statements, {float(first):.2f} s = {float(first) / whole:.1%}"
+        )
+    return all(held)
 
 
 def bench_import(people: int, rounds: int) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tieback.cli.output import say
+from tieback.cli.output import emit, say
 from tieback.cli.progress import building
 from tieback.cli.warehouse import opened, opened_file
 
@@ -27,15 +27,19 @@ if TYPE_CHECKING:
     metavar="INSTANT",
     help="Work out, beside the current run, what the facts received until then come to; as 2026-03-31T12:00:00Z.",
 )
+@click.option("--explain", "is_explained", is_flag=True, help="Only say what would be rebuilt, and why.")
 @click.pass_obj
-def command(folder: Path, full: bool, as_of: str) -> None:
+def command(folder: Path, full: bool, as_of: str, is_explained: bool) -> None:
     """Work out people, touches, journeys, credit and performance.
 
-    Only what is out of date is rebuilt: imports, settings and releases are compared with those of the last run.
+    Only what is out of date is rebuilt. Where nothing but new facts has come, that is the people whom they touch, with
+    their journeys, conversions and days; another setting or release rebuilds whole what depends on it.
     All of it or nothing: cut off anywhere, the last finished run stands. While it works, `report`, `explain` and the
     like read that one; no other command can write to the workspace.
     """
-    if as_of:
+    if is_explained:
+        explain_run(folder, full=full)
+    elif as_of:
         run_as_of(folder, as_of)
     else:
         run(folder, full=full)
@@ -56,6 +60,25 @@ def run(folder: Path, *, full: bool = False) -> None:
         return
     _tell(stages)
     say("Done. Next: `tieback report --by channel`")
+
+
+def explain_run(folder: Path, *, full: bool = False) -> None:
+    """Say of each opinion whether a run would rebuild it, how much of it, and why; nothing changes."""
+    from tieback import freshness
+
+    workspace = _with_facts(folder)
+    with opened(workspace, read_only=True) as store:
+        planned = freshness.plan(store, workspace.settings, full=full)
+    built = "whole" if planned.since is None else "where new facts touch it"
+    rows = [
+        {
+            "opinion": name,
+            "rebuilt": built if name in planned.reasons else "still holds",
+            "why": planned.reasons.get(name, ""),
+        }
+        for name in planned.prints
+    ]
+    emit(rows, "table")
 
 
 def run_as_of(folder: Path, text: str) -> None:
