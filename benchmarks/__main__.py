@@ -69,11 +69,10 @@ def bench_report(people: int, rounds: int) -> bool:
 
 def bench_change(people: int, rounds: int) -> bool:
     """Refreshes after small changes of the finished run of `bench_refresh`, against a full one."""
-    full = duckdb.connect(str(_workspace() / "warehouse.duckdb"), read_only=True).sql(
-        "SELECT sum(seconds) FROM runs WHERE run_id = (SELECT max(run_id) FROM runs GROUP BY run_id HAVING count(*) = 7 LIMIT 1)"
-    )
-    whole = full.fetchall()[0][0]
-    full.close()
+    door = duckdb.connect(str(_workspace() / "warehouse.duckdb"), read_only=True)
+    stages = "SELECT sum(seconds) FROM runs GROUP BY run_id HAVING count(*) = 7 ORDER BY run_id DESC LIMIT 1"
+    whole = door.sql(stages).fetchall()[0][0]
+    door.close()
     print(f"\nRefresh after a change, of a full refresh of {whole:.1f} s (its stages, in one process)")
     held = []
     for line in python("benchmarks.change", _workspace()).output.strip().splitlines():

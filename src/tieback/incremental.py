@@ -77,7 +77,9 @@ class Update:
             on_stage("journeys")
             paths = self._journeys(near, touches, parties, records, sales)
             on_stage("credits")
-            credit = self._credits(sales, paths)
+            self.rows["credits"] = 0
+            if self._count(self.again):  # most visits come after what they could be credited with
+                credit = self._credits(sales, paths)
         on_stage("performance")
         self._performance(costs, touches, sales, paths, credit)
         return self.rows
@@ -185,6 +187,10 @@ class Update:
     def _conversions(self, parties: ir.Table, keys: SimpleNamespace, records: SimpleNamespace) -> Replaced:
         settings, engine, at = self.settings, self.engine, self.at
         was = engine.scratch("was_conversions", sold.conversions_of(at.conversions, parties, keys))
+        by_event = any(each.source == "events" for each in settings.conversions.values())
+        if not by_event and not self._count(was, records.deals, records.orders):
+            self.rows["conversions"], self.gone = 0, was.select("conversion_id")
+            return Replaced(was, was)
         moments = engine.scratch("moments", attribution.moments(records, settings))
         attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
         people = self._people_of(parties)

@@ -73,6 +73,7 @@ def test_a_touch_shows_what_it_is() -> None:
         "is_paid": True,
         "excluded_reason": None,
         "rules_version": "2026-11",
+        "origin": "test",
     }
 
 

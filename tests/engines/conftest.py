@@ -3,7 +3,7 @@
 fresh: a context that gives an empty warehouse of that engine, with the tables of facts and operations made.
 GAPS: tests of the kit that the engine does not pass, by their names, each with `notimpl:` (not written yet), `notyet:`
 (the engine cannot do it yet) or `never:` and the reason. A gap that has closed is a failure.
-NEEDS: the packages without which it is not run. SLOW: files of the kit that take it too long for every day.
+NEEDS: the packages without which it is not run. SLOW: files and tests of the kit that take it too long for every day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Hold every engine; those tests that one is too slow for wait for `make engines-whole`."""
     if "engine" in metafunc.fixturenames:
         file = metafunc.module.__name__.rpartition(".")[2]
-        chosen = [name for name in NAMES if WHOLE or file not in getattr(on(name), "SLOW", ())]
+        itself = {file, metafunc.function.__name__}
+        chosen = [name for name in NAMES if WHOLE or not itself & set(getattr(on(name), "SLOW", ()))]
         marks = {name: pytest.mark.xdist_group(name) for name in NAMES}  # one server of each kind, not one a worker
         given = [pytest.param(name, marks=marks[name]) for name in chosen]
         metafunc.parametrize("engine", given, indirect=True)

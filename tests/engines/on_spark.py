@@ -13,7 +13,7 @@ from tieback.store.spark import opened
 
 GAPS: dict[str, str] = {}
 NEEDS = ("pyspark",)
-SLOW = ("test_golden", "test_readers")
+SLOW = ("test_golden", "test_readers", "test_the_demo_company", "test_every_stage_of_many_worlds")
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 
 import pytest
 
 from tests.engines.many import demo_facts, fill, many
 from tests.engines.same import Row, assert_same, opinions
-from tests.laws.worlds import SETTINGS
+from tests.facts import put
+from tests.laws.worlds import SETTINGS, START, core
 from tieback.config import Settings
 from tieback.pipeline import refresh
 from tieback.schema import TABLES
@@ -53,6 +55,27 @@ def test_the_demo_company(engine: Engine) -> None:
     fill_demo(engine)
     refresh(engine, Settings())
     assert_same(opinions(engine), expected_of_demo())
+
+
+def test_every_stage_of_a_small_world(engine: Engine) -> None:
+    """All opinions over the dense core of all worlds, and again after one more visit: a start, for the slow."""
+    world = core()
+    with DuckDB(None) as store:
+        for each in (store, engine):
+            fill(each, world)
+            refresh(each, SETTINGS)
+            put(each, "events", [LATE])
+            refresh(each, SETTINGS)
+        assert_same(opinions(engine), opinions(store))
+
+
+LATE = {
+    "event_id": "late",
+    "occurred_at": START + timedelta(hours=5),
+    "kind": "page",
+    "anonymous_id": "a0",
+    "received_at": START + timedelta(days=900),
+}
 
 
 def test_the_worlds_are_worth_comparing() -> None:

@@ -13,8 +13,9 @@ import pytest
 from tests.sync.files import MOMENT, PERSONAL
 from tieback.errors import TiebackError
 from tieback.schema import FACTS, TABLES
-from tieback.store import DuckDB, Intake
+from tieback.store import DuckDB
 from tieback.store import intake as intake_module
+from tieback.store.intake import Intake
 from tieback.sync import Delivery, import_file, mapping_for
 from tieback.sync.quarantine import retry
 

@@ -16,7 +16,7 @@ from tieback.schema.rounding import nearest, to_six_digits
 _GRAINS = lcm(*range(1, 33))
 
 # A share is a whole number of these parts, so that counts add up exactly, in any order and from any change.
-PARTS = 10**10
+PARTS = 10**11
 
 
 @remembered
@@ -24,7 +24,7 @@ def credits(journeys: ir.Table, conversions: ir.Table, name: str, model: Model) 
     """The rows of the table `credits` for one `model`, under the name it was given.
 
     Weights become shares that sum to 1 per conversion, the same in whatever order they are added up, and are whole
-    ten-billionths: what rounding down leaves of 1 goes out as cents do. Exact shares of
+    hundred-billionths: what rounding down leaves of 1 goes to the last touch. Exact shares of
     value_minor become whole minor units by the method of the largest remainder: each touch gets its share rounded down
     (of the value without sign), and what is left goes, a unit each, to the largest fractions, ties to the earlier
     touch. So a refund takes back what its sale gave, to the cent. Fractions are rounded to six digits first, so that
@@ -66,11 +66,12 @@ def _in_minor_units(rows: ir.Table) -> ir.Table:
         parts=(rows.share * float(PARTS)).floor().cast("int64"),
     )
     missing = PARTS - rows.parts.sum().over(group_by="conversion_id")
+    last = rows.position.max().over(group_by="conversion_id")
     each = (rows.rank < rows.left).ifelse(1, 0)
     # Beyond 2^53 a share times a value is no longer exact to the unit: whatever that leaves falls to the first.
     astray = rows.left - ibis.least(ibis.greatest(rows.left, 0), rows.touches)
     unsigned = rows.whole + each + (rows.rank == 0).ifelse(astray, 0)
     return rows.mutate(
         value_minor=(rows.value_minor < 0).ifelse(-unsigned, unsigned),
-        share=(rows.parts + (rows["rank"] < missing).ifelse(1, 0)).cast("float64") / float(PARTS),
+        share=(rows.parts + (rows.position == last).ifelse(missing, 0)).cast("float64") / float(PARTS),
     )

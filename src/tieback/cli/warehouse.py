@@ -47,7 +47,8 @@ def intake(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]
 
     It is the warehouse itself where that is the embedded file. To read only, it does not reach for the engine.
     """
-    from tieback.store import DuckDB, Intake
+    from tieback.store import DuckDB
+    from tieback.store.intake import Intake
 
     limits = workspace.settings.warehouse
     if not limits.url:

@@ -31,7 +31,7 @@ _OBSERVED = ("cost_minor", "impressions", "clicks", "visits")
 
 # Counts by share are added up in whole parts, which have one sum in any order; shares are made of such parts.
 PARTS = {
-    **dict.fromkeys(("leads", "customers", "sales", "repeat_customers", "cycles"), 10**10),
+    **dict.fromkeys(("leads", "customers", "sales", "repeat_customers", "cycles"), 10**11),
     "cycle_days": 10**6,
 }
 

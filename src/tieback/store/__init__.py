@@ -8,7 +8,6 @@ from __future__ import annotations
 from tieback.store.duckdb import DuckDB
 from tieback.store.engine import Builder, Engine, StatementError
 from tieback.store.engines import open_engine
-from tieback.store.intake import Intake
 from tieback.store.manifest import Manifest, manifests, sizes
 from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
 from tieback.store.parts import views
@@ -18,7 +17,6 @@ __all__ = [
     "Builder",
     "DuckDB",
     "Engine",
-    "Intake",
     "Manifest",
     "Merged",
     "Published",

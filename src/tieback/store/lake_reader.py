@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,21 @@ class LakeReader:
 
     def keep(self, name: str, path: str) -> None:
         """Read the Parquet files in `path`, below the lake, under `name`."""
+        self._forget(name)
         self._door.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._scan([path])}")
 
     def keep_rows(self, name: str, rows: pa.Table) -> None:
         """Read Arrow `rows` under `name`."""
         self._door.register("arrow_rows", rows)
+        self._forget(name)
         self._door.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM arrow_rows")
         self._door.unregister("arrow_rows")
+
+    def _forget(self, name: str) -> None:
+        """Free the name, whether a view or a table has it."""
+        for kind in ("VIEW", "TABLE"):
+            with suppress(duckdb.CatalogException):  # it is of the other kind
+                self._door.execute(f"DROP {kind} IF EXISTS {name}")
 
     def close(self) -> None:
         """Let go of the files."""
