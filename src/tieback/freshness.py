@@ -96,7 +96,7 @@ def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
     if not stale:
         return Plan(prints, {}, None)
     last, before = _facts_of_last_run(store), _settings_before(store)
-    if not last or before is None or len(held) < len(prints):
+    if not last or before is None or held != _prints(_states(last), before):
         return Plan(prints, dict.fromkeys(stale, "it was never built by this release"), None)
     grown = {name: _growth(store, name, now, last[name]) for name, now in known.items()}
     reasons, only_new = {}, True
@@ -107,8 +107,7 @@ def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
         if msgspec.to_builtins(depends.settings(before)) != msgspec.to_builtins(depends.settings(settings)):
             why.append("the settings that shape it changed")
             only_new = False
-        only_new = only_new and bool(why)
-        reasons[name] = ", ".join(why) or "another release built it"
+        reasons[name] = ", ".join(why)
     new = sum(known[name].facts - last[name].facts for name in known)
     few = new <= max(_FEW, sum(each.facts for each in last.values()) // 10)
     only_new = only_new and few and all(is_new for is_new in map(_is_growth, grown.values()))

@@ -130,6 +130,18 @@ def test_one_new_fact_is_brought_in_by_what_it_touches(change: str) -> None:
         assert found == opinions(store)
 
 
+def test_what_another_release_built_is_built_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New facts are no reason to go on from what other code has worked out."""
+    with DuckDB(None) as store:
+        _deliver(store, core().rows(), 0)
+        refresh(store, SETTINGS)
+        _deliver(store, [("events", VISIT)], 1)
+        monkeypatch.setattr(freshness, "__version__", "another")
+        planned = freshness.plan(store, SETTINGS)
+        assert planned.since is None
+        assert set(planned.reasons.values()) == {"it was never built by this release"}
+
+
 @pytest.mark.parametrize(
     ("change", "settings", "reason"),
     [

@@ -27,16 +27,18 @@ class LakeReader:
         self._door.execute("SET TimeZone = 'UTC'")
         self._seen: dict[str, Held] = {}
 
-    def query(self, sql: str, parameters: list[Any] | None = None) -> pa.Table:
-        """The rows of a SELECT in DuckDB's dialect."""
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+        """The rows of a SELECT in DuckDB's dialect, as dictionaries, whole numbers as such however large."""
         for name, held in self._lake.tables.items():
             if name in sql and self._seen.get(name) is not held:
                 self._door.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._select(held)}")
                 self._seen[name] = held
         try:
-            return self._door.sql(sql, params=parameters).to_arrow_table()
+            cursor = self._door.execute(sql, parameters)
         except duckdb.Error as error:
             raise statement_error("duckdb", "", str(error), sql) from error
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def keep(self, name: str, path: str) -> None:
         """Read the Parquet files in `path`, below the lake, under `name`."""

@@ -191,8 +191,7 @@ class Spark(Engine):
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
         """The rows of a SELECT written by hand; where this machine sees the lake, the cluster is not asked."""
         if self._reader:
-            found: list[dict[str, Any]] = self._reader.query(sql, parameters).to_pylist()
-            return found
+            return self._reader.rows(sql, parameters)
         return super().rows(sql, parameters)
 
     def _changed(self) -> None:
