@@ -47,7 +47,7 @@ def folder_of(lake: Lake) -> Path:
 
 def held(lake: Lake) -> dict[str, str]:
     """The rows of `workspace`, as read without Spark."""
-    rows = LakeReader(lake, folder_of(lake)).query(VALUES).to_pylist()
+    rows = LakeReader(lake, folder_of(lake)).rows(VALUES)
     return {row["name"]: row["value"] for row in rows}
 
 

@@ -265,7 +265,7 @@ def test_spark_connect_writes_the_same_lake(running: Cluster, tmp_path: Path) ->
     assert asked == [{"value": "3"}]
     assert "Another process wrote" in refused
     lake = Lake(LocalFiles(f"file://{tmp_path}"), read_only=True)
-    rows = LakeReader(lake, tmp_path).query("SELECT name, value FROM workspace").to_pylist()
+    rows = LakeReader(lake, tmp_path).rows("SELECT name, value FROM workspace")
     assert {row["name"]: row["value"] for row in rows} == found | {"d": "5"}
 
 
