@@ -77,7 +77,8 @@ def _in_part(store: Engine, settings: Settings, planned: Plan, on_stage: Callabl
     rows = Update(store, at, settings, planned.since, planned.reasons).run(begin)
     ends = [*(start for _, start in began[1:]), time.perf_counter()]
     took = {name: end - start for (name, start), end in zip(began, ends, strict=True)}
-    return [StageRun(name, rows.get(name), took.get(name, 0.0)) for name in planned.prints]
+    built = {name: rows.get(name) for name in planned.reasons}
+    return [StageRun(name, built.get(name), took.get(name, 0.0)) for name in planned.prints]
 
 
 def build(name: str, engine: Builder, settings: Settings) -> int:

@@ -13,7 +13,10 @@ from tieback.store.spark import opened
 
 GAPS: dict[str, str] = {}
 NEEDS = ("pyspark",)
-SLOW = ("test_golden", "test_readers", "test_the_demo_company", "test_every_stage_of_many_worlds")
+SLOW = (
+    *("test_golden", "test_readers"),
+    *("test_the_demo_company", "test_every_stage_of_many_worlds", "test_what_one_more_visit_touches"),
+)
 
 
 @contextmanager
