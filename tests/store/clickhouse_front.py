@@ -12,7 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import chdb
+import pytest
+
+chdb = pytest.importorskip("chdb", reason="chdb (make engines)")
+pytest.importorskip("clickhouse_connect", reason="clickhouse-connect (make engines)")
 
 USER, PASSWORD = "tieback", "a secret"
 _NOT_SETTINGS = {

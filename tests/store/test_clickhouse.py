@@ -17,6 +17,11 @@ from tieback.store.clickhouse import ClickHouse, opened
 WORKSPACE = TABLES["workspace"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _engine() -> None:
+    pytest.importorskip("chdb", reason="chdb (make engines)")
+
+
 @pytest.fixture
 def store() -> Iterator[ClickHouse]:
     """An empty workspace."""

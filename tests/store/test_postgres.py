@@ -14,7 +14,7 @@ from tieback.schema import SCHEMA_VERSION, TABLES
 from tieback.schema.relations import relation
 from tieback.store import StatementError, remember
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg")
+psycopg = pytest.importorskip("psycopg", reason="psycopg (make engines)")
 from tieback.store.postgres import Postgres, opened  # noqa: E402  (needs psycopg)
 
 CUTS = TABLES["link_cuts"]

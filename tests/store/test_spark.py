@@ -34,6 +34,11 @@ pytestmark = pytest.mark.xdist_group("spark")
 WORKSPACE = TABLES["workspace"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _engine() -> None:
+    pytest.importorskip("pyspark", reason="pyspark (make engines)")
+
+
 @pytest.fixture(scope="module")
 def running() -> Cluster:
     """The cluster."""
