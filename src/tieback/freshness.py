@@ -130,15 +130,8 @@ def fact_states(store: Engine) -> dict[str, str]:
 def facts_known(store: Engine) -> dict[str, Known]:
     """How each fact table stands."""
     replaced = replaced_facts(store)
-    parts = [
-        f"SELECT '{table.name}' AS name, count(*) AS facts, max(received_at) AS newest FROM {table.name}"
-        for table in FACTS
-    ]
-    rows = {row["name"]: row for row in store.rows(" UNION ALL ".join(parts))}
-    return {
-        table.name: Known(rows[table.name]["facts"], rows[table.name]["newest"], replaced.get(table.name, 0))
-        for table in FACTS
-    }
+    held = store.statistics(FACTS)
+    return {name: Known(each.rows, each.newest, replaced.get(name, 0)) for name, each in held.items()}
 
 
 def _states(known: dict[str, Known]) -> dict[str, str]:
@@ -146,13 +139,18 @@ def _states(known: dict[str, Known]) -> dict[str, str]:
 
 
 def _prints(facts: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    prints = dict(facts)
+    prints, settings = dict(facts), _as_kept(settings)
     for name, depends in OPINION_DEPENDENCIES.items():
         shape = json.dumps(msgspec.to_builtins(depends.settings(settings)), sort_keys=True)
         columns = ",".join(TABLES[name].names)
         parts = [__version__, str(SCHEMA_VERSION), name, columns, shape, *(prints[table] for table in depends.reads)]
         prints[name] = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     return {name: prints[name] for name in OPINION_DEPENDENCIES}
+
+
+def _as_kept(settings: Settings) -> Settings:
+    """`settings` as they come back from where a run keeps them: 365 days and 365.0 days are the same."""
+    return msgspec.json.decode(msgspec.json.encode(settings), type=Settings)
 
 
 def _growth(store: Engine, name: str, now: Known, last: Known) -> str:

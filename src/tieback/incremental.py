@@ -42,6 +42,25 @@ class Near:
     persons: ir.Table
 
 
+@dataclass(frozen=True)
+class Parties:
+    """The parties that a change touches, closed; their rows of PEOPLE; the keys and versions of all their records."""
+
+    ids: ir.Table
+    people: ir.Table
+    keys: SimpleNamespace
+    records: SimpleNamespace
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The touches of the parties, the paths that went and came, and the conversions that are credited again."""
+
+    touches: ir.Table
+    paths: Replaced
+    again: ir.Table
+
+
 class Update:
     """One incremental refresh of the opinions in `engine`.
 
@@ -62,26 +81,27 @@ class Update:
 
     def run(self, on_stage: OnStage) -> dict[str, int]:
         """Bring every opinion up to date; returns how many rows of each were built. `on_stage` hears each name."""
-        touches = sales = paths = credit = None
+        touches = sales = walked = credit = None
         if not set(self.stale) <= _OF_SPEND:
             on_stage("people")
             near = self._people()
             on_stage("touchpoints")
-            touches = self._touchpoints(near)
+            seen = self._touchpoints(near)
+            parties = self._parties(near, seen)
+            touches, others = self._touched(near, seen, parties)
         on_stage("costs")
         costs = self._costs() if "costs" in self.stale else self._nothing("costs")
         if touches:
             on_stage("conversions")
-            parties, keys, records = self._parties(near, touches)
-            sales = self._conversions(parties, keys, records)
+            sales = self._conversions(parties)
             on_stage("journeys")
-            paths = self._journeys(near, touches, parties, records, sales)
+            walked = self._journeys(touches, others, parties, sales)
             on_stage("credits")
             self.rows["credits"] = 0
-            if self._count(self.again):  # most visits come after what they could be credited with
-                credit = self._credits(sales, paths)
+            if self._count(walked.again):  # most visits come after what they could be credited with
+                credit = self._credits(sales, walked)
         on_stage("performance")
-        self._performance(costs, touches, sales, paths, credit)
+        self._performance(costs, touches, sales, walked, credit)
         return self.rows
 
     # --- people ---
@@ -93,11 +113,15 @@ class Update:
             ids = engine.fixpoint("kin", ids, lambda now: known.with_their_people(now, at.people, at.link_cuts))
             keys = self._kept("key", known.carriers(at, ids, self.changed))
             facts = self._kept("near", known.near(at, keys, ids))
+            marks = (*known.carried(ids, tuple(at.events.columns)), self.changed.events.select("event_id"))
+            facts.events = engine.pick("near_events", TABLES["events"], *marks)
             wider = ids.union(known.named(facts, rules), distinct=True)
             settled, cuts = identity.solved(engine, facts, rules)
-            domains = identity.company_domains(facts, self.changed, rules)
-            companies, shifted = self._companies(settled, ids, engine.scratch("domains", domains))
-            wider = engine.scratch("wider", wider.union(shifted, distinct=True))
+            domains = engine.scratch("domains", identity.company_domains(facts, self.changed, rules))
+            companies = engine.scratch("companies", self._companies(at, settled, ids, domains))
+            if self._count(known.moved(facts, settled, at.people, self.changed, rules)):
+                wider = wider.union(self._shifted(companies, settled, ids, domains), distinct=True)
+            wider = engine.scratch("wider", wider)
             if self._count(wider) == self._count(ids):
                 break
             ids = engine.scratch("ids", wider)
@@ -108,35 +132,40 @@ class Update:
         persons = was.select("person_id").union(now.select("person_id"), distinct=True)
         return Near(ids, keys, facts, was, now, engine.scratch("persons", persons))
 
-    def _companies(self, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> tuple[ir.Table, ir.Table]:
-        """The companies that `domains` stand for now, and the identifiers of all whom a shift among them touches."""
-        rules, at = self.settings.identity, self.at
+    def _companies(self, facts: Any, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> ir.Table:
+        """The companies that `domains` stand for by `facts`: persons of `ids` as `settled`, others as known before."""
+        told = known.of_domains(facts, domains)
+        addresses = identity.company_addresses(told, self.settings.identity).semi_join(domains, "domain")
+        persons = located(addresses, self.at.people, settled, ids)
+        return identity.companies(persons, facts.accounts, self.settings.identity)
 
-        def told(facts: Any, persons: Callable[[ir.Table], ir.Table]) -> tuple[ir.Table, ir.Table]:
-            addresses = identity.company_addresses(facts, rules).semi_join(domains, "domain")
-            return addresses, identity.companies(persons(addresses), facts.accounts, rules)
-
-        nobody = ids.filter(ibis.literal(value=False))
-        addresses, now = told(at, lambda rows: located(rows, at.people, settled, ids))
-        _, was = told(
-            self.before, lambda rows: located(rows, at.people, settled.filter(ibis.literal(value=False)), nobody)
-        )
-        kept = self.engine.scratch("companies", now)
-        past = self.engine.scratch("past_companies", was)
-        shifted = kept.difference(past).union(past.difference(kept)).select(domain="company").distinct()
-        return kept, addresses.semi_join(shifted, "domain").select("id_kind", "id_value")
+    def _shifted(self, companies: ir.Table, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> ir.Table:
+        """The addresses of which `companies` tell something else than before: id_kind, id_value."""
+        nothing, nobody = (rows.filter(ibis.literal(value=False)) for rows in (settled, ids))
+        past = self.engine.scratch("past_companies", self._companies(self.before, nothing, nobody, domains))
+        shifted = companies.difference(past).union(past.difference(companies)).select(domain="company").distinct()
+        addresses = identity.company_addresses(self.at, self.settings.identity)
+        return addresses.semi_join(shifted, "domain").select("id_kind", "id_value")
 
     # --- touchpoints and costs ---
 
-    def _touchpoints(self, near: Near) -> Replaced:
-        settings, engine, table = self.settings, self.engine, self.at.touchpoints
-        was = engine.scratch("was_touchpoints", table.semi_join(near.persons, "person_id").select(*table.columns))
+    def _touchpoints(self, near: Near) -> ir.Table:
+        settings, engine = self.settings, self.engine
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
         sessions = engine.scratch("sessions", attribution.sessions(near.facts.events, near.now, staff, settings))
         found = attribution.touchpoints(sessions, settings)
-        now = engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
-        self.rows["touchpoints"] = engine.replace(TABLES["touchpoints"], near.persons, now)
-        return Replaced(was, now)
+        return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
+
+    def _touched(self, near: Near, seen: ir.Table, parties: Parties) -> tuple[Replaced, ir.Table]:
+        """Put the touches `seen` of the persons near in place of theirs; those of others among the parties stand."""
+        engine, table = self.engine, TABLES["touchpoints"]
+        anybody = parties.ids.select(person_id="party").union(near.persons, distinct=True)
+        held = engine.pick("held_touchpoints", table, engine.scratch("anybody", anybody))
+        was = engine.scratch("was_touchpoints", held.semi_join(near.persons, "person_id").select(*held.columns))
+        replaced = was.select("person_id").union(seen.select("person_id"))
+        others = engine.scratch("others", held.anti_join(replaced, "person_id").select(*held.columns))
+        self.rows["touchpoints"] = engine.replace(table, near.persons, seen)
+        return Replaced(was, seen), others
 
     def _costs(self) -> Replaced:
         settings, engine, at = self.settings, self.engine, self.at
@@ -151,25 +180,21 @@ class Update:
 
     # --- conversions, journeys, credits ---
 
-    def _parties(self, near: Near, touches: Replaced) -> tuple[ir.Table, SimpleNamespace, SimpleNamespace]:
-        """The parties that the change touches, closed, with the keys and the versions of all their records."""
+    def _parties(self, near: Near, seen: ir.Table) -> Parties:
         engine, at = self.engine, self.at
-        parties = engine.scratch("parties", self._first_parties(near, touches))
-        keys, held = near.keys, -1
+        parties, keys = engine.scratch("parties", self._first_parties(near, seen)), near.keys
         while True:
             parties = engine.fixpoint("kin", parties, lambda now: sold.with_their_kin(now, at.people, at.conversions))
-            keys = self._kept("record", sold.record_keys(at, at.people, at.conversions, parties, keys))
-            sales = self._kept("sale", sold.with_their_sales(at, keys))
-            keys = SimpleNamespace(deals=sales.deals, orders=sales.orders, events=keys.events)
+            people = engine.scratch("people_of", sold.people_of(at.people, parties))
+            found = self._kept("record", sold.record_keys(at, people, at.conversions, parties, keys))
+            keys = self._kept("sale", sold.with_their_sales(at, found))
             records = self._kept("of", sold.records(at, keys, near.facts.events))
-            wider = sold.parties_of_records(records, at.people)
-            parties = engine.scratch("parties", parties.union(wider, distinct=True))
-            found = self._count(parties, keys.deals, keys.orders)
-            if found == held:
-                return parties, keys, records
-            held = found
+            wider = engine.scratch("wider", parties.union(sold.parties_of_records(records, at.people), distinct=True))
+            if self._count(wider, keys.deals, keys.orders) == self._count(parties, found.deals, found.orders):
+                return Parties(parties, people, keys, records)
+            parties = engine.scratch("parties", wider)
 
-    def _first_parties(self, near: Near, touches: Replaced) -> ir.Table:
+    def _first_parties(self, near: Near, seen: ir.Table) -> ir.Table:
         new, sales, base = self.changed, self.at.conversions, self.settings.currency
         companies = (new.deals, new.orders, new.accounts)
         dated = sales.filter(sales.currency != base).semi_join(
@@ -178,72 +203,58 @@ class Update:
         found = [
             sold.parties_of_people(near.was),
             sold.parties_of_people(near.now),
-            sold.parties_of_touches(touches.now),
+            sold.parties_of_touches(seen),
             sold.parties_of_conversions(dated),
             *(sold.parties_of_crm_accounts(rows) for rows in companies),
         ]
         return ibis.union(*found, distinct=True)
 
-    def _conversions(self, parties: ir.Table, keys: SimpleNamespace, records: SimpleNamespace) -> Replaced:
-        settings, engine, at = self.settings, self.engine, self.at
-        was = engine.scratch("was_conversions", sold.conversions_of(at.conversions, parties, keys))
+    def _conversions(self, parties: Parties) -> Replaced:
+        settings, engine, at, records = self.settings, self.engine, self.at, parties.records
+        was = engine.scratch("was_conversions", sold.conversions_of(at.conversions, parties.ids, parties.keys))
         by_event = any(each.source == "events" for each in settings.conversions.values())
         if not by_event and not self._count(was, records.deals, records.orders):
-            self.rows["conversions"], self.gone = 0, was.select("conversion_id")
+            self.rows["conversions"] = 0
             return Replaced(was, was)
         moments = engine.scratch("moments", attribution.moments(records, settings))
         attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
-        people = self._people_of(parties)
-        staff = engine.scratch("staff", attribution.staff(at, people, settings.exclude))
-        found = attribution.conversions(moments, people, staff, at.fx_rates, settings)
+        staff = engine.scratch("staff", attribution.staff(at, parties.people, settings.exclude))
+        found = attribution.conversions(moments, parties.people, staff, at.fx_rates, settings)
         now = engine.scratch("now_conversions", fitted(found, TABLES["conversions"]))
-        self.gone = engine.scratch(
-            "gone", was.select("conversion_id").union(now.select("conversion_id"), distinct=True)
-        )
-        self.rows["conversions"] = engine.replace(TABLES["conversions"], self.gone, now)
+        self.rows["conversions"] = engine.replace(TABLES["conversions"], self._sold(Replaced(was, now)), now)
         return Replaced(was, now)
 
-    def _journeys(
-        self, near: Near, touches: Replaced, parties: ir.Table, records: SimpleNamespace, sales: Replaced
-    ) -> Replaced:
-        engine, at = self.engine, self.at
-        members = attribution.members(sales.now, self._people_of(parties), records.deal_contacts)
-        known = near.persons.union(touches.now.select("person_id"), distinct=True)
-        others = parties.anti_join(known, parties.party == known.person_id)
-        walked = at.touchpoints.semi_join(others, at.touchpoints.person_id == others.party)
-        columns = at.touchpoints.columns
-        self.touches = engine.scratch("walked", walked.select(*columns).union(touches.now.select(*columns)))
-        was = at.journeys.semi_join(self.gone, "conversion_id").select(*at.journeys.columns)
-        was = engine.scratch("was_journeys", was)
-        found = attribution.journeys(self.touches, sales.now, engine.scratch("members", members), self.settings)
+    def _journeys(self, touches: Replaced, others: ir.Table, parties: Parties, sales: Replaced) -> Walked:
+        engine = self.engine
+        members = attribution.members(sales.now, parties.people, parties.records.deal_contacts)
+        walked = engine.scratch("walked", others.union(touches.now))
+        was = engine.pick("was_journeys", TABLES["journeys"], self._sold(sales))
+        found = attribution.journeys(walked, sales.now, engine.scratch("members", members), self.settings)
         now = engine.scratch("now_journeys", fitted(found, TABLES["journeys"]))
-        self.again = engine.scratch("again", sold.credited_again(sales, Replaced(was, now), touches))
-        paths = self.again.select(path_id="conversion_id").union(
-            parties.select(path_id=ibis.literal("open:").concat(parties.party))
-        )
+        again = engine.scratch("again", sold.credited_again(sales, Replaced(was, now), touches))
+        paths = again.select(path_id="conversion_id").union(sold.open_paths(parties.ids))
         self.rows["journeys"] = engine.replace(TABLES["journeys"], paths, now.semi_join(paths, "path_id"))
-        return Replaced(was, now)
+        return Walked(walked, Replaced(was, now), again)
 
-    def _credits(self, sales: Replaced, paths: Replaced) -> Replaced:
-        engine, table = self.engine, self.at.credits
-        was = engine.scratch("was_credits", table.semi_join(self.again, "conversion_id").select(*table.columns))
+    def _credits(self, sales: Replaced, walked: Walked) -> Replaced:
+        engine, again = self.engine, walked.again
+        was = engine.pick("was_credits", TABLES["credits"], again)
         models = attribution.models.load(self.settings.models)
-        steps, sold_now = self._of_again("paths", paths.now), self._of_again("sales", sales.now)
+        steps, sold_now = self._of(again, "paths", walked.paths.now), self._of(again, "sales", sales.now)
         found = [attribution.credits(steps, sold_now, name, model) for name, model in models.items()]
         fit = [fitted(each, TABLES["credits"]) for each in found]
         now = engine.scratch("now_credits", ibis.union(*fit) if len(fit) > 1 else fit[0])
-        self.rows["credits"] = engine.replace(TABLES["credits"], self.again, now)
+        self.rows["credits"] = engine.replace(TABLES["credits"], again, now)
         return Replaced(was, now)
 
-    def _of_again(self, name: str, rows: ir.Table) -> ir.Table:
-        """The rows of the conversions that are credited again."""
-        return self.engine.scratch(f"again_{name}", rows.semi_join(self.again, "conversion_id").select(*rows.columns))
+    def _sold(self, sales: Replaced) -> ir.Table:
+        """The conversions that went or came: conversion_id."""
+        either = sales.was.select("conversion_id").union(sales.now.select("conversion_id"), distinct=True)
+        return self.engine.scratch("sold", either)
 
-    def _people_of(self, parties: ir.Table) -> ir.Table:
-        people = self.at.people
-        return self.engine.scratch(
-            "people_of", people.semi_join(parties, people.person_id == parties.party).select(*people.columns)
-        )
+    def _of(self, again: ir.Table, name: str, rows: ir.Table) -> ir.Table:
+        """The rows of the conversions that are credited again."""
+        return self.engine.scratch(f"again_{name}", rows.semi_join(again, "conversion_id").select(*rows.columns))
 
     # --- performance ---
 
@@ -252,17 +263,20 @@ class Update:
         costs: Replaced,
         touches: Replaced | None,
         sales: Replaced | None,
-        paths: Replaced | None,
+        walked: Walked | None,
         credit: Replaced | None,
     ) -> None:
         engine, at, table = self.engine, self.at, TABLES["performance"]
         seen = touches or self._nothing("touchpoints")
         was = fitted(metrics.observed(seen.was, costs.was), table)
         now = fitted(metrics.observed(seen.now, costs.now), table)
-        if touches and sales and paths and credit:
-            past = touches.was.union(self.touches.anti_join(touches.was, "touch_id").select(*touches.was.columns))
-            was = was.union(self._added_up("was", credit.was, past, sales.was, paths.was))
-            now = now.union(self._added_up("now", credit.now, self.touches, sales.now, paths.now))
+        if touches and sales and walked and credit:
+            columns = touches.was.columns
+            past = touches.was.union(walked.touches.anti_join(touches.was, "touch_id").select(*columns))
+            was = was.union(self._added_up("was", walked.again, credit.was, past, sales.was, walked.paths.was))
+            now = now.union(
+                self._added_up("now", walked.again, credit.now, walked.touches, sales.now, walked.paths.now)
+            )
         change = engine.scratch("difference", metrics.difference(was, now))
         self.rows["performance"] = engine.replace(
             table, change.select(*table.key), metrics.replaced(at.performance, change)
@@ -274,11 +288,17 @@ class Update:
         gone = held.filter(held.basis == "spend").select("basis", "date", "channel", "campaign")
         self.rows["performance"] += engine.replace(table, gone, metrics.on_spend(held, at.costs))
 
-    def _added_up(self, when: str, credit: ir.Table, touches: ir.Table, sales: ir.Table, paths: ir.Table) -> ir.Table:
+    def _added_up(
+        self, when: str, again: ir.Table, credit: ir.Table, touches: ir.Table, sales: ir.Table, paths: ir.Table
+    ) -> ir.Table:
         credited = self.engine.scratch("credited_touches", metrics.credited_touches(credit, touches))
-        sales, paths = self._of_again("sales", sales), self._of_again("paths", paths)
-        rows = fitted(metrics.earned(credit, credited, sales, paths), TABLES["performance"])
-        return self.engine.scratch(f"{when}_performance", rows)
+        sales, paths = self._of(again, "sales", sales), self._of(again, "paths", paths)
+        lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, sales, paths))
+        cells = metrics.cells(credited)
+        rows = (metrics.earned(lines, cells, self.at.costs, basis) for basis in ("conversion", "touch"))
+        return self.engine.scratch(
+            f"{when}_performance", ibis.union(*(fitted(each, TABLES["performance"]) for each in rows))
+        )
 
     # --- small things ---
 

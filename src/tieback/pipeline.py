@@ -74,7 +74,8 @@ def _in_part(store: Engine, settings: Settings, planned: Plan, on_stage: Callabl
 
     assert planned.since is not None
     at = relations((*FACTS, *OPINIONS))
-    rows = Update(store, at, settings, planned.since, planned.reasons).run(begin)
+    with store.over_few_rows():
+        rows = Update(store, at, settings, planned.since, planned.reasons).run(begin)
     ends = [*(start for _, start in began[1:]), time.perf_counter()]
     took = {name: end - start for (name, start), end in zip(began, ends, strict=True)}
     built = {name: rows.get(name) for name in planned.reasons}
@@ -128,13 +129,15 @@ def _credits(engine: Builder, at: Any, settings: Settings) -> int:
 def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     performance = TABLES["performance"]
     touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints))
+    cells = engine.scratch("cells", metrics.cells(touches))
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
-    # A model at a time: its rows lie together, so that a report on it reads little else.
+    # A model and basis at a time: its rows lie together, so that a report on it reads little else.
     for name in attribution.models.load(settings.models):
         chosen = engine.scratch_rows("chosen", pa.table({"chosen": [name]}))
         credit = at.credits.semi_join(chosen, at.credits.model == chosen.chosen)
-        earned = engine.scratch("earned", metrics.earned(credit, touches, at.conversions, at.journeys))
-        rows += engine.append(performance, earned) + engine.append(performance, metrics.on_spend(earned, at.costs))
+        lines = engine.scratch("lines", metrics.credit_lines(credit, touches, at.conversions, at.journeys))
+        for basis in metrics.BASES:
+            rows += engine.append(performance, metrics.earned(lines, cells, at.costs, basis))
     return rows
 
 

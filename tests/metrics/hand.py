@@ -24,7 +24,7 @@ from typing import Any
 import ibis
 
 from tests.facts import put, warehouse
-from tieback.metrics import credited_touches, earned, observed, on_spend
+from tieback.metrics import BASES, cells, credit_lines, credited_touches, earned, observed
 from tieback.schema import OPINIONS, TABLES
 from tieback.schema.ddl import create_table
 from tieback.schema.relations import fitted, relations
@@ -212,6 +212,7 @@ def _performance() -> str:
 def whole_performance(at: Any) -> Any:
     """All rows of `performance` as one expression; the pipeline adds them model by model."""
     touches = credited_touches(at.credits, at.touchpoints)
-    credit = earned(at.credits, touches, at.conversions, at.journeys)
-    parts = (credit, on_spend(credit, at.costs), observed(at.touchpoints, at.costs))
+    lines, named = credit_lines(at.credits, touches, at.conversions, at.journeys), cells(touches)
+    credit = (earned(lines, named, at.costs, basis) for basis in BASES)
+    parts = (*credit, observed(at.touchpoints, at.costs))
     return ibis.union(*(fitted(part, TABLES["performance"]) for part in parts))

@@ -68,12 +68,24 @@ def with_their_kin(parties: ir.Table, people: ir.Table, conversions: ir.Table) -
 
 
 @remembered
-def record_keys(facts: Any, people: ir.Table, conversions: ir.Table, parties: ir.Table, near: Any) -> SimpleNamespace:
+def people_of(people: ir.Table, parties: ir.Table) -> ir.Table:
+    """The rows of PEOPLE of the persons among `parties`."""
+    return people.semi_join(parties, people.person_id == parties.party).select(*people.columns)
+
+
+@remembered
+def open_paths(parties: ir.Table) -> ir.Table:
+    """The paths of `parties` that have not converted: path_id."""
+    return parties.select(path_id=ibis.literal("open:").concat(parties.party))
+
+
+@remembered
+def record_keys(facts: Any, members: ir.Table, conversions: ir.Table, parties: ir.Table, near: Any) -> SimpleNamespace:
     """The keys of the records behind the conversions of `parties`: deals, orders, events, one column each.
 
-    near: the keys of the deals and orders that have changed or carry a changed identifier.
+    members: the rows of PEOPLE of `parties`. near: the keys of the deals and orders that have changed or carry a
+    changed identifier.
     """
-    members = people.semi_join(parties, people.person_id == parties.party)
     of_contacts = members.filter(members.id_kind == "contact").select(contact_id="id_value")
     crm = parties.filter(parties.party.startswith(_CRM))
     of_accounts = crm.select(account_id=crm.party.substr(len(_CRM)))
@@ -100,7 +112,7 @@ def record_keys(facts: Any, people: ir.Table, conversions: ir.Table, parties: ir
 
 @remembered
 def with_their_sales(facts: Any, keys: Any) -> SimpleNamespace:
-    """`keys` of deals and orders, and those of the sales that the orders continue or give back, and the other way."""
+    """`keys`, and those of the sales that the orders continue or give back, and the other way."""
     known = ibis.union(keys.orders.select(sale_id="order_id"), keys.deals.select(sale_id="deal_id"))
     following = facts.orders.semi_join(known, "sale_id").select("order_id")
     own = facts.orders.semi_join(keys.orders, "order_id")
@@ -108,6 +120,7 @@ def with_their_sales(facts: Any, keys: Any) -> SimpleNamespace:
     return SimpleNamespace(
         deals=ibis.union(keys.deals, followed.select(deal_id="sale_id"), distinct=True),
         orders=ibis.union(keys.orders, following, followed.select(order_id="sale_id"), distinct=True),
+        events=keys.events,
     )
 
 
@@ -183,11 +196,7 @@ def _differing(was: ir.Table, now: ir.Table) -> ir.Table:
 
 def _held(conversions: ir.Table, parties: ir.Table) -> ir.Table:
     """The conversions of `parties`."""
-    found = [
-        conversions.semi_join(parties, conversions[name] == parties.party).select(*conversions.columns)
-        for name in _WHOSE
-    ]
-    return ibis.union(*found, distinct=True)
+    return conversions.filter(ibis.or_(*(conversions[name].isin(parties.party) for name in _WHOSE)))
 
 
 def _of(rows: ir.Table, keys: ir.Table, key: str) -> ir.Table:

@@ -183,8 +183,10 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     """The table to add up, and that of the account attributes; by account, credit is added up anew."""
     if not any(dimension.group == "account" for dimension in asked.by):
         return "performance", ""
+    import ibis
+
     from tieback.metrics.accounts import ATTRIBUTES, account_attributes
-    from tieback.metrics.performance import credited_touches, earned, on_spend
+    from tieback.metrics.performance import BASES, cells, credit_lines, credited_touches, earned
     from tieback.schema import FACTS, OPINIONS
     from tieback.schema.facts import ACCOUNTS
     from tieback.schema.relations import current, relations
@@ -197,7 +199,9 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     kept = [column for column in at.conversions.columns if column not in ATTRIBUTES]
     conversions = at.conversions.select(*kept).left_join(attributes, "conversion_id")
     conversions = conversions.select(*kept, *ATTRIBUTES)
-    touches = credited_touches(credit, at.touchpoints)
-    rows = store.scratch("earned", earned(credit, touches, conversions, at.journeys, ATTRIBUTES))
-    store.scratch("by_account", rows.union(on_spend(rows, at.costs)))
+    touches = store.scratch("credited_touches", credited_touches(credit, at.touchpoints))
+    lines = store.scratch("lines", credit_lines(credit, touches, conversions, at.journeys, ATTRIBUTES))
+    named = store.scratch("cells", cells(touches))
+    rows = (earned(lines, named, at.costs, basis, ATTRIBUTES) for basis in BASES)
+    store.scratch("by_account", ibis.union(*rows))
     return _BY_ACCOUNT, _ATTRIBUTES

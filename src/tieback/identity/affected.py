@@ -13,11 +13,14 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.config import Identity
+from tieback.identity.accounts import company_addresses
 from tieback.identity.identifiers import identifiers
+from tieback.identity.people import persons_of
 from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.remembered import remembered
 
-_CARRIERS = {"events": "event_id", "contacts": "contact_id", "orders": "order_id", "deals": "deal_id"}
+_CARRIERS = {"contacts": "contact_id", "orders": "order_id", "deals": "deal_id"}
+_OF_COMPANIES = {"contacts": "contact_id", "orders": "order_id", "accounts": "account_id"}
 
 
 @remembered
@@ -43,23 +46,26 @@ def with_their_people(ids: ir.Table, people: ir.Table, link_cuts: ir.Table) -> i
 
 
 @remembered
+def carried(ids: ir.Table, columns: tuple[str, ...]) -> tuple[ir.Table, ...]:
+    """The `ids` by the facts' column that carries them, one table of one column each, for those among `columns`."""
+    found = {column: ids.filter(ids.id_kind == kind) for kind, column in IDENTIFIERS.items() if column in columns}
+    return tuple(of_kind.select(**{column: "id_value"}) for column, of_kind in found.items())
+
+
+@remembered
 def carriers(facts: Any, ids: ir.Table, changed: Any) -> SimpleNamespace:
-    """The keys of what carries any of `ids` or has `changed`: events, contacts, orders, deals, each one column."""
+    """The keys of the records that carry any of `ids` or have `changed`: contacts, orders, deals, each one column."""
     found = {}
     for name, key in _CARRIERS.items():
         rows = facts.__dict__[name]
-        keys = [changed.__dict__[name].select(key)]
-        for kind, column in IDENTIFIERS.items():
-            if column in rows.columns:
-                of_kind = ids.filter(ids.id_kind == kind).select(**{column: "id_value"})
-                keys.append(rows.semi_join(of_kind, column).select(key))
-        found[name] = ibis.union(*keys, distinct=True)
+        keys = [rows.semi_join(of_kind, of_kind.columns).select(key) for of_kind in carried(ids, tuple(rows.columns))]
+        found[name] = ibis.union(changed.__dict__[name].select(key), *keys, distinct=True)
     return SimpleNamespace(**found)
 
 
 @remembered
 def near(facts: Any, keys: Any, ids: ir.Table) -> SimpleNamespace:
-    """Every version of the facts that `keys` name (as `carriers` finds them), and the ties and roles of `ids`."""
+    """Every version of the records that `keys` name (as `carriers` finds them), and the ties and roles of `ids`."""
     found = {
         name: facts.__dict__[name].semi_join(keys.__dict__[name], key).select(*facts.__dict__[name].columns)
         for name, key in _CARRIERS.items()
@@ -72,3 +78,32 @@ def near(facts: Any, keys: Any, ids: ir.Table) -> SimpleNamespace:
     contacts = ids.filter(ids.id_kind == "contact").select(contact_id="id_value")
     found["deal_contacts"] = facts.deal_contacts.semi_join(contacts, "contact_id").select(*facts.deal_contacts.columns)
     return SimpleNamespace(**found, accounts=facts.accounts)
+
+
+@remembered
+def of_domains(facts: Any, domains: ir.Table) -> SimpleNamespace:
+    """The facts that tell who has an address in one of `domains` (domain), and all accounts."""
+
+    def carriers(rows: ir.Table) -> ir.Table:
+        return rows.filter(rows.email_domain.strip().lower().isin(domains.domain))
+
+    found = {"events": carriers(facts.events)}
+    for name in ("contacts", "orders"):  # in all their versions
+        rows, key = facts.__dict__[name], _CARRIERS[name]
+        found[name] = rows.filter(rows[key].isin(carriers(rows)[key]))
+    return SimpleNamespace(**found, accounts=facts.accounts)
+
+
+@remembered
+def moved(near_facts: Any, settled: ir.Table, people: ir.Table, changed: Any, identity: Identity) -> ir.Table:
+    """What may make a domain stand for another company, or for none: what, one row each.
+
+    That is an address whose person, by `settled`, is not the one it had in `people`; and any record or address that
+    has `changed`.
+    """
+    owned = persons_of(company_addresses(near_facts, identity), settled)
+    had = people.select(id_kind="id_kind", id_value="id_value", had="person_id")
+    both = owned.left_join(had, ["id_kind", "id_value"])
+    records = [changed.__dict__[name].select(what=key) for name, key in _OF_COMPANIES.items()]
+    addressed = changed.events.filter(changed.events.email_hash.notnull()).select(what="event_id")
+    return ibis.union(both.filter(~both.had.identical_to(both.person_id)).select(what="id_value"), *records, addressed)

@@ -7,11 +7,23 @@ and what is read from it.
 from __future__ import annotations
 
 from tieback.metrics.differences import changed_cells, difference, replaced
-from tieback.metrics.performance import cells_of_spend, credited_touches, earned, observed, on_spend
+from tieback.metrics.performance import (
+    BASES,
+    cells,
+    cells_of_spend,
+    credit_lines,
+    credited_touches,
+    earned,
+    observed,
+    on_spend,
+)
 
 __all__ = [
+    "BASES",
+    "cells",
     "cells_of_spend",
     "changed_cells",
+    "credit_lines",
     "credited_touches",
     "difference",
     "earned",

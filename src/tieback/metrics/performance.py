@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ibis.expr import types as ir
 
 KEYS = ("channel", "source", "medium", "campaign", "content", "ad", "keyword", "landing_page")
+BASES = ("conversion", "touch", "spend")
 _CREDITED = (
     "leads",
     "customers",
@@ -37,36 +38,48 @@ PARTS = {
 
 
 @remembered
-def earned(
+def earned(lines: ir.Table, cells: ir.Table, costs: ir.Table, basis: str, split: tuple[str, ...] = ()) -> ir.Table:
+    """The rows of PERFORMANCE that come from credit, for one of BASES.
+
+    basis `conversion` dates credit by the conversion's day, `touch` by the day of the touch that earned it
+    (Unattributed: by the conversion's), `spend` likewise, where that day, channel and campaign has a cost.
+    lines, split: as `credit_lines` gives and takes them. cells: as `cells` gives them. costs: as declared.
+    """
+    import ibis
+
+    if basis == "spend":
+        spent = cells_of_spend(costs)
+        placed = cells.select("cell", "channel", cell_campaign=cells.campaign.fill_null(""))
+        placed = lines.join(placed.semi_join(spent, ["channel", "cell_campaign"]), "cell")
+        shown = placed.semi_join(spent, [("touch_date", "date"), "channel", "cell_campaign"])
+        lines = shown.select(*lines.columns)
+    day = lines.conversion_date if basis == "conversion" else ibis.coalesce(lines.touch_date, lines.conversion_date)
+    named = _measured(lines, day, split).left_join(cells, "cell")
+    named = named.mutate(channel=named.channel.fill_null(UNATTRIBUTED), basis=ibis.literal(basis))
+    return named.select("date", "basis", "model", *KEYS, *split, *_CREDITED, **_zeros(_OBSERVED), records="records")
+
+
+@remembered
+def credit_lines(
     credits: ir.Table,
     touches: ir.Table,
     conversions: ir.Table,
     journeys: ir.Table,
     split: tuple[str, ...] = (),
 ) -> ir.Table:
-    """The rows of PERFORMANCE that come from `credits`, for the bases `conversion` and `touch`.
+    """Each credit that counts towards something: its model, its two days, the cell of its touch, and how much it is.
 
-    basis `conversion` dates credit by the conversion's day, `touch` by the day of the touch that earned it
-    (Unattributed: by the conversion's).
     touches: as `credited_touches` gives them. conversions, journeys: as declared.
     split: columns of `conversions`, beyond its own, to keep apart and to carry along; account attributes, say.
+    Columns: model, conversion_date, touch_date, cell, *split, `marks` (what it counts towards), value_minor, share and
+    share_days in whole parts.
     """
-    import ibis
-
     # Credit is many times larger than all else: it is read once, and what many lines have in common (the touch's
-    # dimensions, what the conversion counts towards) goes along as one number each, looked up when all is added up.
+    # dimensions, what the conversion counts towards) goes along as one number each.
     sales = _first_sales(conversions, journeys, split)
     lines = _lines(credits, conversions, sales, split).union(_repeat_revenue(credits, sales, split))
     dated = lines.left_join(touches.select("touch_id", "touch_date", "cell"), "touch_id")
-    dated = dated.cross_join(_constants("basis", "conversion", "touch"))
-    on_touch = (dated.basis == "touch") & dated.touch_date.notnull()
-    dated = dated.mutate(date=ibis.ifelse(on_touch, dated.touch_date, dated.conversion_date))
-    summed = dated.group_by("date", "basis", "model", "cell", *split, "marks").aggregate(
-        share=dated.share.sum(), value=dated.value_minor.sum(), days=dated.share_days.sum(), lines=dated.count()
-    )
-    keys = touches.group_by("cell").aggregate(**{key: touches[key].max() for key in KEYS})
-    named = _measured(summed, split).left_join(keys, "cell").mutate(channel=ibis._.channel.fill_null(UNATTRIBUTED))
-    return named.select("date", "basis", "model", *KEYS, *split, *_CREDITED, **_zeros(_OBSERVED), records="records")
+    return dated.select(*(name for name in lines.columns if name != "touch_id"), "touch_date", "cell")
 
 
 def is_sale(conversions: ir.Table) -> ir.BooleanValue:
@@ -82,6 +95,12 @@ def credited_touches(credits: ir.Table, touchpoints: ir.Table) -> ir.Table:
 
     credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *KEYS)
     return credited.mutate(cell=ibis.dense_rank().over(order_by=[credited[key] for key in KEYS]))
+
+
+@remembered
+def cells(touches: ir.Table) -> ir.Table:
+    """The dimensions of each cell of `credited_touches`: cell and the KEYS."""
+    return touches.group_by("cell").aggregate(**{key: touches[key].max() for key in KEYS})
 
 
 @remembered
@@ -149,28 +168,29 @@ def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tup
     )
 
 
-def _measured(summed: ir.Table, split: tuple[str, ...]) -> ir.Table:
-    """The measures, from sums by what the conversions count towards."""
+def _measured(lines: ir.Table, day: ir.DateValue, split: tuple[str, ...]) -> ir.Table:
+    """The measures of `lines` by day, model and cell."""
     import ibis
 
-    def towards(mark: str, column: str) -> ir.Value:
-        is_marked = (summed.marks // _MARKS[mark]) % 2 == 1
-        return ibis.ifelse(is_marked, summed[column], 0).sum()
+    def towards(mark: str, amount: ir.Value) -> ir.Value:
+        return ibis.ifelse((lines.marks & _MARKS[mark]) > 0, amount, 0).sum()
 
-    return summed.group_by("date", "basis", "model", "cell", *split).aggregate(
-        leads=_whole(towards("lead", "share"), "leads"),
-        customers=_whole(towards("customer", "share"), "customers"),
-        sales=_whole(towards("sale", "share"), "sales"),
-        repeat_customers=_whole(towards("repeat", "share"), "repeat_customers"),
-        revenue_minor=towards("revenue", "value"),
-        sales_minor=towards("sale", "value"),
-        lifetime_minor=towards("lifetime", "value"),
-        cycle_days=_whole(towards("cycle", "days"), "cycle_days"),
-        cycles=_whole(towards("cycle", "share"), "cycles"),
-        lead_credits=towards("lead", "lines"),
-        sale_credits=towards("sale", "lines"),
-        records=summed.lines.sum(),
+    share, value, one = lines.share, lines.value_minor, ibis.literal(1, "int64")
+    summed = lines.group_by("model", "cell", *split, date=day).aggregate(
+        leads=towards("lead", share),
+        customers=towards("customer", share),
+        sales=towards("sale", share),
+        repeat_customers=towards("repeat", share),
+        revenue_minor=towards("revenue", value),
+        sales_minor=towards("sale", value),
+        lifetime_minor=towards("lifetime", value),
+        cycle_days=towards("cycle", lines.share_days),
+        cycles=towards("cycle", share),
+        lead_credits=towards("lead", one),
+        sale_credits=towards("sale", one),
+        records=lines.count(),
     )
+    return summed.mutate(**{name: _whole(summed[name], name) for name in PARTS})
 
 
 def _parts(amount: ir.FloatingValue, name: str) -> ir.IntegerValue:
@@ -262,11 +282,3 @@ def _zeros(names: tuple[str, ...]) -> dict[str, ir.Value]:
     import ibis
 
     return {name: ibis.literal(0.0, "float64") if name in PARTS else ibis.literal(0, "int64") for name in names}
-
-
-def _constants(column: str, *values: str) -> ir.Table:
-    """A table of one column that holds `values`."""
-    import ibis
-
-    rows = [ibis.literal(value).name(column).as_table() for value in values]
-    return reduce(lambda table, row: table.union(row), rows)

@@ -39,9 +39,12 @@ _COMPILERS = {
 ibis.options.sql.fuse_selects = False
 
 
-def compiled(expression: ir.Expr, dialect: str, *, pretty: bool = False) -> str:
-    """The SQL that builds `expression`, for one of the dialects of `tieback.schema.ddl.DIALECTS`."""
-    return _sql(expression.op(), dialect, pretty)
+def compiled(expression: ir.Expr, dialect: str, *, pretty: bool = False, few_rows: bool = False) -> str:
+    """The SQL that builds `expression`, for one of the dialects of `tieback.schema.ddl.DIALECTS`.
+
+    few_rows: what is read twice is cheap to keep aside.
+    """
+    return _sql(expression.op(), dialect, pretty, few_rows)
 
 
 def translated(sql: str, parameters: list[Any], dialect: str) -> str:
@@ -70,10 +73,10 @@ def _parsed(sql: str) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _sql(operation: Any, dialect: str, pretty: bool) -> str:
+def _sql(operation: Any, dialect: str, pretty: bool, few_rows: bool) -> str:
     compiler = _compiler(dialect)
     tree = compiler.to_sqlglot(operation.to_expr())
-    if dialect == "duckdb":
+    if dialect == "duckdb" and not few_rows:
         for shared in tree.find_all(sge.CTE):
             shared.set("materialized", False)  # events read twice are cheaper than events kept aside, whole and spilled
     if dialect == "postgres":

@@ -168,6 +168,17 @@ class DuckDB(Engine):
         """Make or replace the temporary table `name` from `select`."""
         self.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", building=name.removeprefix(SCRATCH))
 
+    def pick(self, name: str, table: Table, *keys: ir.Table) -> ir.Table:
+        """Keep the rows of `table` that have the value of any row of `keys`; only those are read in all columns."""
+        from tieback.schema.relations import relation
+
+        found = (
+            f"SELECT {table.name}.rowid FROM {table.name} SEMI JOIN ({self.sql(key)}) USING ({key.columns[0]})"
+            for key in keys
+        )
+        self.keep(SCRATCH + name, f"SELECT * FROM {table.name} WHERE rowid IN ({' UNION '.join(found)})")
+        return relation(table, SCRATCH + name)
+
     def keep_rows(self, name: str, rows: pa.Table) -> None:
         """Make or replace the temporary table `name` from Arrow `rows`."""
         self.door.register("arrow_rows", rows)

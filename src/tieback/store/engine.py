@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from tieback.errors import TiebackError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
     from ibis.expr import types as ir
 
@@ -41,6 +44,14 @@ class Builder(Protocol):
         """The rows of a small result."""
 
 
+@dataclass(frozen=True)
+class Statistics:
+    """How much a table holds: its rows and, of facts, when the newest came in."""
+
+    rows: int
+    newest: datetime | None
+
+
 class Engine(ABC):
     """One warehouse, open: where facts and opinions live, and what works on them.
 
@@ -51,10 +62,20 @@ class Engine(ABC):
 
     name: ClassVar[str]  # as in `Building 'people' on NAME failed`
     dialect: ClassVar[str]  # one of tieback.schema.ddl.DIALECTS
+    _few_rows = False
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what happens inside is seen by others only when it ends well."""
+
+    @contextmanager
+    def over_few_rows(self) -> Iterator[None]:
+        """Inside, what a statement reads twice may be kept aside, which is cheap for few rows and dear for many."""
+        self._few_rows = True
+        try:
+            yield
+        finally:
+            self._few_rows = False
 
     @abstractmethod
     def close(self) -> None:
@@ -81,10 +102,11 @@ class Engine(ABC):
         gone: some columns of `table`, by name; an empty cell equals an empty one. Both expressions are worked out
         before anything is taken out. Returns how many rows came.
         """
-        from tieback.schema.relations import fitted
+        from tieback.schema.relations import fitted, relation
 
         leaving = self.scratch("leaving", gone.distinct())
-        coming = self.scratch("coming", fitted(expression, table))
+        is_ready = _is_scratch(expression) and expression.schema() == relation(table).schema()
+        coming = expression if is_ready else self.scratch("coming", fitted(expression, table))
         self.remove(table, leaving)
         return self.insert(table, f"SELECT * FROM {coming.get_name()}")
 
@@ -106,6 +128,16 @@ class Engine(ABC):
 
         self.keep_rows(SCRATCH + name, rows)
         return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=SCRATCH + name)
+
+    def pick(self, name: str, table: Table, *keys: ir.Table) -> ir.Table:
+        """Keep the rows of `table` that have the value of any row of `keys` (one column of `table` each), likewise."""
+        import ibis
+
+        from tieback.schema.relations import relation
+
+        rows = relation(table)
+        found = ibis.or_(*(rows[column].isin(key[column]) for key in keys for column in key.columns))
+        return self.scratch(name, rows.filter(found))
 
     def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
         """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
@@ -129,11 +161,21 @@ class Engine(ABC):
         found: list[dict[str, Any]] = self.fetch(translated(sql, parameters or [], self.dialect)).to_pylist()
         return found
 
+    def statistics(self, tables: Iterable[Table]) -> dict[str, Statistics]:
+        """How much each of `tables` holds, by its name, in one statement."""
+        counts = (
+            f"SELECT '{table.name}' AS name, count(*) AS held, "
+            f"{'max(received_at)' if 'received_at' in table.names else 'CAST(NULL AS TIMESTAMP)'} AS newest "
+            f"FROM {table.name}"
+            for table in tables
+        )
+        return {row["name"]: Statistics(row["held"], row["newest"]) for row in self.rows(" UNION ALL ".join(counts))}
+
     def sql(self, expression: ir.Table) -> str:
         """The SELECT that gives `expression`."""
         from tieback.store.compiler import compiled
 
-        return compiled(expression, self.dialect)
+        return compiled(expression, self.dialect, few_rows=self._few_rows)
 
     def __enter__(self: Self) -> Self:
         return self
@@ -166,6 +208,13 @@ class Engine(ABC):
     @abstractmethod
     def fetch(self, select: str) -> pa.Table:
         """The rows of `select`."""
+
+
+def _is_scratch(expression: ir.Table) -> bool:
+    from ibis.expr.operations import UnboundTable
+
+    operation = expression.op()
+    return isinstance(operation, UnboundTable) and operation.name.startswith(SCRATCH)
 
 
 class StatementError(TiebackError):

@@ -56,7 +56,8 @@ class _Span:
 
 def sizes(engine: Engine) -> dict[str, int]:
     """The number of rows of each table that a move carries, as far as it is there."""
-    return {table.name: _count(engine, table) for table in CARRIED if engine.has(table.name)}
+    held = engine.statistics(table for table in CARRIED if engine.has(table.name))
+    return {name: each.rows for name, each in held.items()}
 
 
 def make_room(target: Engine, workspace: str, where: str) -> None:
@@ -235,7 +236,7 @@ def _numeric(table: Table) -> list[str]:
 
 
 def _count(engine: Engine, table: Table) -> int:
-    return int(engine.rows(f"SELECT count(*) AS held FROM {table.name}")[0]["held"])
+    return engine.statistics([table])[table.name].rows
 
 
 def _spans(engine: Engine, table: Table) -> list[_Span]:
