@@ -102,7 +102,7 @@ def plan(store: Engine, settings: Settings, *, full: bool = False) -> Plan:
     reasons, only_new = {}, True
     for name in stale:
         depends = OPINION_DEPENDENCIES[name]
-        why = [f"{grown[table]} {table}" for table in depends.reads if grown.get(table)]
+        why = [f"{grown[table]} {_named(table, grown[table])}" for table in depends.reads if grown.get(table)]
         why += [f"{table} changed" for table in depends.reads if table in reasons]
         if msgspec.to_builtins(depends.settings(before)) != msgspec.to_builtins(depends.settings(settings)):
             why.append("the settings that shape it changed")
@@ -167,6 +167,11 @@ def _growth(store: Engine, name: str, now: Known, last: Known) -> str:
 
 def _is_growth(told: str) -> bool:
     return not told or told.endswith(" new")
+
+
+def _named(table: str, told: str) -> str:
+    """The name of a table, or of the one row of it that `told` is about."""
+    return table.removesuffix("s") if told == "1 new" else table
 
 
 def built_from(store: Engine) -> dict[str, str]:

@@ -25,10 +25,10 @@ def test_a_run_says_beforehand_what_it_would_rebuild_and_why(folder: Path, tmp_p
     deliver(copy, "visits.csv", events=[visit("e7", "2026-02-20T11:00:00", "cid", utm_source="news")])
     for _ in range(2):
         told = explained(copy)
-        assert told["people"] == "where new facts touch it 1 new events"
+        assert told["people"] == "where new facts touch it 1 new event"
         assert told["costs"] == "still holds"
         assert told["performance"].startswith("where new facts touch it credits changed")
     settings = copy / "tieback.toml"
     settings.write_text(settings.read_text() + "\n[touches]\nsession_minutes = 20\n")
-    assert explained(copy)["people"] == "whole 1 new events"
+    assert explained(copy)["people"] == "whole 1 new event"
     assert "the settings that shape it changed" in explained(copy)["touchpoints"]

@@ -130,6 +130,13 @@ def test_one_new_fact_is_brought_in_by_what_it_touches(change: str) -> None:
         assert found == opinions(store)
 
 
+def test_settings_are_the_same_when_they_come_back_from_where_a_run_keeps_them() -> None:
+    """Defaults written as whole numbers too: else every run under them would be a whole one."""
+    kept = msgspec.json.decode(msgspec.json.encode(Settings()), type=Settings)
+    with DuckDB(None) as store:
+        assert freshness.fingerprints(store, Settings()) == freshness.fingerprints(store, kept)
+
+
 def test_what_another_release_built_is_built_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """New facts are no reason to go on from what other code has worked out."""
     with DuckDB(None) as store:
