@@ -97,9 +97,10 @@ def _apart(*all_worlds: World) -> World:
 
 
 def fill(engine: Engine, world: World) -> None:
-    """Bring the facts of `world` in."""
-    for name, rows in world.tables.items():
-        put(engine, name, rows)
+    """Bring the facts of `world` in, at once: some engines take long to begin a change."""
+    with engine.transaction():
+        for name, rows in world.tables.items():
+            put(engine, name, rows)
 
 
 def _key(name: str, row: dict[str, Any]) -> str:

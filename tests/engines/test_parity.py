@@ -40,8 +40,9 @@ def expected_of_demo() -> dict[str, list[Row]]:
 
 def fill_demo(engine: Engine) -> None:
     """Bring the facts of the demo company in."""
-    for name, rows in demo_facts().items():
-        engine.load(TABLES[name], rows)
+    with engine.transaction():
+        for name, rows in demo_facts().items():
+            engine.load(TABLES[name], rows)
 
 
 def test_every_stage_of_many_worlds(engine: Engine) -> None:

@@ -69,20 +69,22 @@ def test_credit_stays_whole_when_touches_go_away() -> None:
             )
 
 
-@given(world=worlds())
-@law
-def test_credit_and_unattributed_are_revenue_to_the_cent(world: World) -> None:
-    """Law 1: per conversion and model the cents sum to its value and the shares to 1; roll-ups agree at every level."""
+@given(
+    world=worlds(),
+    first=st.integers(0, 40),
+    days=st.integers(0, 30),
+    few=st.integers(1, 4),
+    basis=st.sampled_from(["conversion", "touch"]),
+)
+@settings(law, max_examples=2 * law.max_examples)
+def test_what_the_laws_say_of_a_finished_run(world: World, first: int, days: int, few: int, basis: Basis) -> None:
+    """Laws 1, 2, 7, 9 and 10, each by its check: conservation, causality, explanations, windows, honest numbers."""
     with run(world) as store:
         checks.credit_is_revenue(store)
-
-
-@given(world=worlds())
-@law
-def test_no_touch_after_its_conversion_is_credited(world: World) -> None:
-    """Law 2: every credited touch is at or before the conversion whose journey earns the credit."""
-    with run(world) as store:
         checks.no_late_touch_is_credited(store)
+        checks.all_is_explained(store)
+        checks.windows_match(store, [(START + timedelta(days=day)).date() for day in (first, first + days)])
+        checks.few_are_told(store, few, basis)
 
 
 @given(world=worlds(), person=st.integers(0, 3), tagged=st.booleans())
@@ -156,30 +158,3 @@ def test_nothing_is_rebuilt_when_nothing_has_changed() -> None:
 def rebuilt(store: DuckDB) -> list[str]:
     """The opinions that a run builds anew."""
     return [stage.name for stage in refresh(store, SETTINGS) if stage.rows is not None]
-
-
-@given(world=worlds())
-@law
-def test_every_cent_traces_to_a_fact_and_every_touch_left_out_has_a_reason(world: World) -> None:
-    """Law 7: a credited touch is an event that was seen; a touch without credit is explained."""
-    with run(world) as store:
-        checks.all_is_explained(store)
-
-
-@given(world=worlds(), first=st.integers(0, 40), days=st.integers(0, 30))
-@law
-def test_cost_and_revenue_of_one_ratio_share_the_window(world: World, first: int, days: int) -> None:
-    """Law 9: in any window, cost is the spend of its days and revenue the credit that the basis dates into them."""
-    window = [(START + timedelta(days=first)).date(), (START + timedelta(days=first + days)).date()]
-    with run(world) as store:
-        checks.windows_match(store, window)
-
-
-@given(world=worlds(), few=st.integers(1, 4), basis=st.sampled_from(["conversion", "touch"]))
-@law
-def test_few_conversions_are_told_as_few_and_what_no_touch_explains_is_shown(
-    world: World, few: int, basis: Basis
-) -> None:
-    """Law 10: fewer distinct leads or sales than asked for are too few to say; Unattributed is a row of every model."""
-    with run(world) as store:
-        checks.few_are_told(store, few, basis)
