@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.laws.checks")  # what is against a law is told, though it is no test itself
+
 # Timing never decides a test; in CI the same code gets the same examples, so that a change is to blame for its red.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

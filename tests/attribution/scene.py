@@ -59,12 +59,13 @@ def journey_rows(
     """The rows of `journeys`, in order of path and position. tables: rows of people and deal_contacts."""
     store = scene()
     given = {"people": [], "deal_contacts": [], **tables, "touchpoints": touches, "conversions": sales}
-    for name, rows in given.items():
-        store.make(TABLES[name])
-        if rows:
-            put(store, name, rows)
-    members = store.scratch("members", attribution.members(AT.conversions, AT.people, AT.deal_contacts))
-    store.save(TABLES["journeys"], attribution.journeys(AT.touchpoints, AT.conversions, members, settings))
+    with store.transaction():  # at once: some engines take long to begin a change
+        for name, rows in given.items():
+            store.make(TABLES[name])
+            if rows:
+                put(store, name, rows)
+        members = store.scratch("members", attribution.members(AT.conversions, AT.people, AT.deal_contacts))
+        store.save(TABLES["journeys"], attribution.journeys(AT.touchpoints, AT.conversions, members, settings))
     return store.rows("SELECT * FROM journeys ORDER BY path_id, position")
 
 

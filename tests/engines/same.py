@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tieback.schema import OPINIONS, TABLES
+import pyarrow as pa
+
+from tieback.schema import OPINIONS
 from tieback.schema.relations import relation
 from tieback.store import Engine
 
@@ -15,10 +17,14 @@ CLOSE = 1e-9
 Row = tuple[Any, ...]
 
 
-def opinions(engine: Engine, names: Iterable[str] = ()) -> dict[str, list[Row]]:
-    """The rows of every opinion (or of those named), in an order that every engine's rows take."""
-    chosen = [TABLES[name] for name in names] or OPINIONS
-    return {table.name: ordered(engine.read(relation(table)).to_pylist()) for table in chosen}
+def opinions(engine: Engine) -> dict[str, list[Row]]:
+    """The rows of every opinion, in an order that every engine's rows take."""
+    return {name: ordered(rows.to_pylist()) for name, rows in as_arrow(engine).items()}
+
+
+def as_arrow(engine: Engine) -> dict[str, pa.Table]:
+    """The rows of every opinion as they come."""
+    return {table.name: engine.read(relation(table)) for table in OPINIONS}
 
 
 def ordered(rows: Sequence[Mapping[str, Any]]) -> list[Row]:

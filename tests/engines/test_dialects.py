@@ -55,9 +55,9 @@ def test_every_statement_is_read_back_without_loss(stage: str, dialect: str) -> 
     """A parser of the dialect makes the same tree of what was written, knows every word of it, and writes it alike."""
     written_in = compiler_dialect(dialect)
     for sql in statements(stage, dialect):
-        assert not list(sqlglot.parse_one(sql, read=written_in).find_all(sge.Command)), sql
         sql = re.sub(r"^INSERT INTO \w+\n", "", sql)  # one dialect writes WITH before it, and reads it in either place
         tree = sqlglot.parse_one(sql, read=written_in)
+        assert not list(tree.find_all(sge.Command)), sql
         again = tree.sql(dialect=written_in)
         assert sqlglot.parse_one(again, read=written_in) == tree
         assert _words(again, written_in) == _words(sql, written_in)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from decimal import Decimal
 from itertools import pairwise
 from random import Random
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.facts import put
+from tests.laws import checks
 from tests.laws.worlds import SETTINGS, START, World, core, opinions, run, worlds
 from tieback.cli.explain import explained
-from tieback.metrics.dimensions import UNATTRIBUTED, dimensions
-from tieback.metrics.reports import Basis, Question, report
+from tieback.metrics.reports import Basis
 from tieback.pipeline import refresh
 from tieback.store import DuckDB
 
@@ -71,56 +69,22 @@ def test_credit_stays_whole_when_touches_go_away() -> None:
             )
 
 
-@given(world=worlds())
-@law
-def test_credit_and_unattributed_are_revenue_to_the_cent(world: World) -> None:
-    """Law 1: per conversion and model the cents sum to its value and the shares to 1; roll-ups agree at every level."""
+@given(
+    world=worlds(),
+    first=st.integers(0, 40),
+    days=st.integers(0, 30),
+    few=st.integers(1, 4),
+    basis=st.sampled_from(["conversion", "touch"]),
+)
+@settings(law, max_examples=2 * law.max_examples)
+def test_what_the_laws_say_of_a_finished_run(world: World, first: int, days: int, few: int, basis: Basis) -> None:
+    """Laws 1, 2, 7, 9 and 10, each by its check: conservation, causality, explanations, windows, honest numbers."""
     with run(world) as store:
-        wrong = store.rows(
-            """
-            SELECT c.conversion_id, m.model, c.value_minor, sum(k.value_minor) AS credited, sum(k.share) AS share
-            FROM conversions c
-            CROSS JOIN (SELECT DISTINCT model FROM credits) m
-            LEFT JOIN credits k ON k.conversion_id = c.conversion_id AND k.model = m.model
-            WHERE c.excluded_reason IS NULL
-            GROUP BY ALL
-            HAVING credited IS DISTINCT FROM c.value_minor OR abs(share - 1) > 1e-9 OR share IS NULL
-            """
-        )
-        assert wrong == []
-        left_out = "SELECT conversion_id FROM conversions WHERE excluded_reason IS NOT NULL"
-        assert store.rows(f"SELECT * FROM credits WHERE conversion_id IN ({left_out})") == []
-        revenue = store.rows(
-            "SELECT coalesce(sum(value_minor), 0) AS n FROM conversions WHERE is_revenue AND excluded_reason IS NULL"
-        )[0]["n"]
-        for level in ("model", "model, channel", "model, channel, source, medium, campaign", "model, date"):
-            totals = store.rows(
-                f"""
-                SELECT model, sum(revenue) AS revenue FROM (
-                  SELECT {level}, sum(revenue_minor) AS revenue FROM performance
-                  WHERE basis = 'conversion' GROUP BY {level}
-                ) GROUP BY model
-                """
-            )
-            assert all(row["revenue"] == revenue for row in totals), level
-            assert totals or revenue == 0
-
-
-@given(world=worlds())
-@law
-def test_no_touch_after_its_conversion_is_credited(world: World) -> None:
-    """Law 2: every credited touch is at or before the conversion whose journey earns the credit."""
-    with run(world) as store:
-        late = store.rows(
-            """
-            SELECT k.* FROM credits k
-            JOIN conversions c ON c.conversion_id = k.conversion_id
-            JOIN conversions own ON own.conversion_id = c.journey_id
-            JOIN touchpoints t ON t.touch_id = k.touch_id
-            WHERE t.occurred_at > own.occurred_at OR t.excluded_reason IS NOT NULL
-            """
-        )
-        assert late == []
+        checks.credit_is_revenue(store)
+        checks.no_late_touch_is_credited(store)
+        checks.all_is_explained(store)
+        checks.windows_match(store, [(START + timedelta(days=day)).date() for day in (first, first + days)])
+        checks.few_are_told(store, few, basis)
 
 
 @given(world=worlds(), person=st.integers(0, 3), tagged=st.booleans())
@@ -148,8 +112,7 @@ def test_the_order_of_facts_does_not_matter(world: World, seed: int) -> None:
     shuffled = World({name: Random(seed).sample(rows, len(rows)) for name, rows in world.tables.items()})
     with run(world) as one, run(shuffled) as other:
         assert opinions(one) == opinions(other)
-        places = "row_number() OVER (PARTITION BY path_id ORDER BY occurred_at, touch_id)"
-        assert one.rows(f"SELECT * FROM journeys QUALIFY position <> {places}") == []
+        checks.touches_are_in_order(one)
 
 
 @given(world=worlds(), cuts=st.lists(st.floats(0, 1), min_size=1, max_size=2), seed=st.integers(0, 1000))
@@ -195,110 +158,3 @@ def test_nothing_is_rebuilt_when_nothing_has_changed() -> None:
 def rebuilt(store: DuckDB) -> list[str]:
     """The opinions that a run builds anew."""
     return [stage.name for stage in refresh(store, SETTINGS) if stage.rows is not None]
-
-
-@given(world=worlds())
-@law
-def test_every_cent_traces_to_a_fact_and_every_touch_left_out_has_a_reason(world: World) -> None:
-    """Law 7: a credited touch is an event that was seen; a touch without credit is explained."""
-    with run(world) as store:
-        orphans = store.rows(
-            "SELECT touch_id FROM credits WHERE touch_id IS NOT NULL AND touch_id NOT IN (SELECT event_id FROM events)"
-        )
-        assert orphans == []
-        chosen = """
-            SELECT conversion_id FROM conversions WHERE excluded_reason IS NULL
-            ORDER BY conversion_id NOT IN ('customer:core', 'refund:core-back'), conversion_id LIMIT 4
-        """
-        for conversion in store.rows(chosen):
-            assert_explained(store, conversion["conversion_id"])
-
-
-def assert_explained(store: DuckDB, conversion_id: str) -> None:
-    """Each touch is in, or out with a reason; just what is in has a linear share; each model sums to the value."""
-    told = explained(store, SETTINGS, conversion_id, tuple(SETTINGS.models))
-    for touch in told.touches:
-        assert touch.included == (touch.reason is None)
-        assert touch.included or not touch.credits
-        assert touch.included == ("linear" in touch.credits and touch.credits["linear"].share > 0)
-    for model in SETTINGS.models:
-        parts = [touch.credits[model] for touch in told.touches if model in touch.credits]
-        parts += [told.unattributed[model]] if model in told.unattributed else []
-        assert sum(part.value for part in parts) == told.value, model
-        assert abs(sum(part.share for part in parts) - 1) < 1e-9
-
-
-@given(world=worlds(), first=st.integers(0, 40), days=st.integers(0, 30))
-@law
-def test_cost_and_revenue_of_one_ratio_share_the_window(world: World, first: int, days: int) -> None:
-    """Law 9: in any window, cost is the spend of its days and revenue the credit that the basis dates into them."""
-    window = [(START + timedelta(days=first)).date(), (START + timedelta(days=first + days)).date()]
-    with run(world) as store:
-        spent = "SELECT coalesce(sum(cost_minor), 0) AS n FROM {} BETWEEN ? AND ?"
-        told = store.rows(spent.format("performance WHERE date"), window)
-        assert told == store.rows(spent.format("costs WHERE spend_date"), window)
-        for basis, dated in DATED.items():
-            assert revenue_told(store, basis, window) == revenue_dated(store, dated, window), basis
-
-
-@given(world=worlds(), few=st.integers(1, 4), basis=st.sampled_from(["conversion", "touch"]))
-@law
-def test_few_conversions_are_told_as_few_and_what_no_touch_explains_is_shown(
-    world: World, few: int, basis: Basis
-) -> None:
-    """Law 10: fewer distinct leads or sales than asked for are too few to say; Unattributed is a row of every model."""
-    asked = Question(by=dimensions(["channel"]), models=tuple(SETTINGS.models), basis=basis, few=few)
-    with run(world) as store:
-        behind = {(row["channel"], row["model"]): (row["leads"], row["sales"]) for row in store.rows(BEHIND)}
-        answer = report(store.rows, asked)
-        for line in answer.lines:
-            present = [number for number in behind.get((*line.key, line.model), (0, 0)) if number]
-            assert line.is_few == (not present or min(present) < few), (line.key, line.model, present)
-        shown = {line.model: line.measures.revenue for line in answer.lines if line.key == (UNATTRIBUTED,)}
-        told = {row["model"]: Decimal(int(row["n"])) / 100 for row in store.rows(UNEXPLAINED)}
-        assert shown == {model: told.get(model, 0) for model in SETTINGS.models}
-
-
-BEHIND = """
-    SELECT coalesce(t.channel, 'Unattributed') AS channel, k.model,
-      count(DISTINCT k.conversion_id) FILTER (c.kind = 'lead') AS leads,
-      count(DISTINCT k.conversion_id) FILTER (
-        c.is_revenue AND c.journey_id = c.conversion_id AND c.value_minor >= 0
-      ) AS sales
-    FROM credits k JOIN conversions c USING (conversion_id) LEFT JOIN touchpoints t ON t.touch_id = k.touch_id
-    GROUP BY ALL
-"""
-UNEXPLAINED = """
-    SELECT k.model, sum(k.value_minor) AS n FROM credits k JOIN conversions c USING (conversion_id)
-    WHERE k.touch_id IS NULL AND c.is_revenue GROUP BY ALL
-"""
-
-DATED = {
-    "conversion": "c.conversion_date BETWEEN ? AND ?",
-    "touch": "coalesce(t.touch_date, c.conversion_date) BETWEEN ? AND ?",
-    "spend": "t.touch_date BETWEEN ? AND ? AND EXISTS (SELECT 1 FROM costs s WHERE s.spend_date = t.touch_date "
-    "AND s.channel = t.channel AND s.campaign = t.campaign)",
-}
-
-
-def revenue_told(store: DuckDB, basis: str, window: list[Any]) -> list[dict[str, Any]]:
-    """Revenue by model as performance has it."""
-    return store.rows(
-        """
-        SELECT model, sum(revenue_minor) AS n FROM performance
-        WHERE basis = ? AND date BETWEEN ? AND ? GROUP BY model HAVING n <> 0 ORDER BY model
-        """,
-        [basis, *window],
-    )
-
-
-def revenue_dated(store: DuckDB, dated: str, window: list[Any]) -> list[dict[str, Any]]:
-    """Revenue by model straight from credit, dated by the condition `dated`."""
-    return store.rows(
-        f"""
-        SELECT k.model, sum(k.value_minor) AS n FROM credits k JOIN conversions c USING (conversion_id)
-        LEFT JOIN touchpoints t ON t.touch_id = k.touch_id
-        WHERE c.is_revenue AND {dated} GROUP BY k.model HAVING n <> 0 ORDER BY k.model
-        """,
-        window,
-    )

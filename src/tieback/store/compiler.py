@@ -72,7 +72,7 @@ def _parsed(sql: str) -> Any:
     return sqlglot.parse_one(sql, read="duckdb")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # a full and a partial run of one workspace's settings have some 180 statements
 def _sql(operation: Any, dialect: str, pretty: bool, few_rows: bool) -> str:
     compiler = _compiler(dialect)
     tree = compiler.to_sqlglot(operation.to_expr())
