@@ -19,25 +19,22 @@ import pytest
 
 _PATIENCE = 120  # seconds; only a machine that will never get there waits so long
 
-# Plans over a handful of rows: compiling them to Java takes Spark far longer than running them.
-SMALL = {
-    "spark.sql.shuffle.partitions": "2",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.constraintPropagation.enabled": "false",
-}
+# Compiling Java better takes longer than tests do; what is compiled lightly has a small cache unless told otherwise.
+_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 _DRIVER = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": _QUICK_START,
     "spark.executor.memory": "512m",
+    "spark.executor.extraJavaOptions": _QUICK_START,
 }
 
 
 class Cluster:
     """Processes of one cluster; `url(lake)` opens it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: int = 2, memory_mb: int = 600) -> None:
         import pyspark
 
         self.folder = folder
@@ -46,8 +43,9 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._started = 0
+        self._memory_mb = memory_mb
         self._start("deploy.master.Master", "--port", str(self.port), until="New state: ALIVE")
-        for _ in range(2):
+        for _ in range(workers):
             self.add_worker()
 
     @property
@@ -56,13 +54,13 @@ class Cluster:
         return f"spark://127.0.0.1:{self.port}"
 
     def url(self, lake: Path, **settings: str) -> str:
-        """The engine's URL for a lake in the folder `lake`, with more or other settings than those of small tests."""
-        return f"{self.master}?{urlencode({'lake': f'file://{lake}', **_DRIVER, **SMALL, **settings})}"
+        """The engine's URL for a lake in the folder `lake`, with more or other settings than those of tests."""
+        return f"{self.master}?{urlencode({'lake': f'file://{lake}', **_DRIVER, **settings})}"
 
     def add_worker(self) -> None:
         """Start one more worker."""
         work = self.folder / f"work-{self._started}"
-        options = ("--cores", "1", "--memory", "600m", "--work-dir", str(work), self.master)
+        options = ("--cores", "1", "--memory", f"{self._memory_mb}m", "--work-dir", str(work), self.master)
         self.workers.append(self._start("deploy.worker.Worker", *options, until="Successfully registered"))
 
     def kill_worker(self) -> None:
@@ -75,7 +73,7 @@ class Cluster:
         """Start a Spark Connect server on this machine; returns its URL."""
         port = _free_port()
         main = "org.apache.spark.sql.connect.service.SparkConnectServer"
-        settings = {**_DRIVER, **SMALL, "spark.connect.grpc.binding.port": str(port), "spark.ui.enabled": "false"}
+        settings = {**_DRIVER, "spark.connect.grpc.binding.port": str(port), "spark.ui.enabled": "false"}
         options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
         options = ["--master", "local[2]", "--class", main, *options, "spark-internal"]
         self._run(
@@ -98,6 +96,7 @@ class Cluster:
         log = self.folder / f"log-{self._started}"
         self._started += 1
         settings = {"SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": memory}
+        settings["SPARK_DAEMON_JAVA_OPTS"] = _QUICK_START
         with log.open("wb") as file:
             process = subprocess.Popen(
                 command, stdout=file, stderr=file, env={**os.environ, **settings}, start_new_session=True

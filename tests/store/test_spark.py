@@ -25,7 +25,7 @@ from tieback.errors import ConfigError, WorkspaceError
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.relations import fitted, relation, relations
 from tieback.store import Engine, StatementError
-from tieback.store.lake import Lake
+from tieback.store.lake import Lake, Part
 from tieback.store.lake_files import HadoopFiles, LocalFiles
 from tieback.store.lake_reader import LakeReader
 from tieback.store.spark import Spark, address, opened
@@ -117,6 +117,23 @@ def test_a_statement_that_fails_says_where(store: Spark) -> None:
     assert "no_such_column" in failed.value.sql
 
 
+def test_few_rows_are_planned_for_as_such(running: Cluster, tmp_path: Path) -> None:
+    """Until the lake holds many, a statement is one job of few tasks; but what the URL says of it stands."""
+    adaptive, partitions = "spark.sql.adaptive.enabled", "spark.sql.shuffle.partitions"
+    with (
+        opened(running.url(tmp_path / "one")) as store,
+        opened(running.url(tmp_path / "two", **{adaptive: "true"})) as other,
+    ):
+        for each in (store, other):
+            each.fetch("SELECT 1 AS one")
+        assert [store._session.conf.get(name) for name in (adaptive, partitions)] == ["false", "1"]
+        assert [other._session.conf.get(name) for name in (adaptive, partitions)] == ["true", "1"]
+        store._lake.add("workspace", Part("nowhere", 1_000_000))
+        store.fetch("SELECT 1 AS one")
+        assert [store._session.conf.get(name) for name in (adaptive, partitions)] == ["true", "200"]
+        store._lake.abandon()
+
+
 def test_a_killed_worker_costs_time_alone(running: Cluster, store: Spark, tmp_path: Path) -> None:
     """A worker killed in the middle of a job: the job ends with every row, once."""
     many, counted = 3_000_000, []
@@ -148,7 +165,8 @@ def test_the_journey_stage_shuffles_each_side_once(running: Cluster, tmp_path: P
     There are two kinds of paths, and each reads the touches: those of conversions, and those that are open.
     """
     at = relations((*FACTS, *OPINIONS))
-    with opened(running.url(tmp_path, **{"spark.sql.autoBroadcastJoinThreshold": "-1"})) as store:
+    as_for_many_rows = {"spark.sql.adaptive.enabled": "true", "spark.sql.shuffle.partitions": "2"}
+    with opened(running.url(tmp_path, **as_for_many_rows)) as store:
         for name in ("touchpoints", "conversions"):
             one_row_each(store, name)
         members = store.scratch_rows("members", pa.table({"conversion_id": ["c"], "person_id": ["p"]}))

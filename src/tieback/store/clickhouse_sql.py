@@ -69,9 +69,15 @@ class Compiler(compilers.ClickHouseCompiler):  # type: ignore[misc]  # ibis ship
         """Likewise, and exact."""
         return self.f.toInt64(self.agg.uniqExact(arg, where=where))
 
+    def visit_Sum(self, op: Any, *, arg: Any, where: Any) -> Any:
+        """Likewise: a sum of literals would have none."""
+        summed = self.agg.sum(arg, where=where)
+        return self.f.toInt64(summed) if op.dtype.is_integer() else summed
+
     def visit_WindowFunction(self, op: Any, *, func: Any, **frame: Any) -> Any:
         """The sign comes after the window: `toInt64(count(*) OVER …)`."""
-        if isinstance(op.func, ops.CountStar | ops.Count | ops.CountDistinct):
+        is_whole_sum = isinstance(op.func, ops.Sum) and op.func.dtype.is_integer()
+        if is_whole_sum or isinstance(op.func, ops.CountStar | ops.Count | ops.CountDistinct):
             return self.f.toInt64(super().visit_WindowFunction(op, func=func.expressions[0], **frame))
         return super().visit_WindowFunction(op, func=func, **frame)
 

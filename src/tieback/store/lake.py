@@ -90,6 +90,11 @@ class Lake:
         """The number of the manifest that is read."""
         return self._manifest.number
 
+    @property
+    def rows(self) -> int:
+        """How many rows all its parts hold, as they stand in the transaction that goes on."""
+        return sum(part.rows for held in self.tables.values() for part in held.parts)
+
     def begin(self) -> None:
         """Start a transaction from what was published last."""
         if max(self._numbers(), default=0) > self.number:

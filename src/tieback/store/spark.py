@@ -40,6 +40,18 @@ _DEFAULTS = {
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
+# While a lake holds few rows, a statement costs what planning, compiling and starting jobs cost: these make it one job
+# of few tasks.
+_PARTITIONS = "spark.sql.shuffle.partitions"
+_FEW_ROWS = 100_000
+_FOR_FEW_ROWS = {
+    "spark.sql.adaptive.enabled": "false",  # or each shuffle is a job of its own
+    _PARTITIONS: "1",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",  # or each broadcast is
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.constraintPropagation.enabled": "false",
+}
 _QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 
@@ -86,23 +98,30 @@ def opened(url: str, *, read_only: bool = False) -> Spark:
     or holds nothing (`read_only`).
     """
     where = address(url)
-    session = _session(where)
-    return Spark(session, Lake(_files(where, session), read_only=read_only))
+    session = connected(where)
+    lake = Lake(_files(where, session), read_only=read_only)
+    return Spark(session, lake, {name: value for name, value in _FOR_FEW_ROWS.items() if name not in where.settings})
 
 
 class Spark(Engine):
-    """A workspace's warehouse in a lake of Parquet files, worked on by the cluster behind `session`."""
+    """A workspace's warehouse in a lake of Parquet files, worked on by the cluster behind `session`.
+
+    for_few_rows: settings of the session for as long as the lake holds few rows.
+    """
 
     name = "spark"
     dialect = "databricks"  # which Spark 4 reads
 
-    def __init__(self, session: SparkSession, lake: Lake) -> None:
+    def __init__(self, session: SparkSession, lake: Lake, for_few_rows: Mapping[str, str]) -> None:
         self._session = session
         self._lake = lake
         self._reader = LakeReader(lake, lake.files.folder) if isinstance(lake.files, LocalFiles) else None
         self._seen: dict[str, Held] = {}
         self._scratch: dict[str, str] = {}
         self._in_transaction = False
+        self._for_few_rows = for_few_rows
+        self._for_many_rows = {name: session.conf.get(name) for name in for_few_rows}
+        self._holds_few_rows = False
 
     def close(self) -> None:
         """Remove what this session kept for itself.
@@ -146,23 +165,22 @@ class Spark(Engine):
 
     def insert(self, table: Table, select: str) -> int:
         """Add the rows of `select` to `table`, as one part; returns how many."""
-        held = self._lake.tables[table.name]
-        frame = self._frame(select, table.name).toDF(*held.columns)
-        path, rows = self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required])
-        if rows:
-            self._lake.add(table.name, Part(path, rows))
-            self._changed()
-        return rows
+        coming = self._coming(table, select)
+        self._add(table, coming)
+        return coming.rows
 
     def remove(self, table: Table, gone: ir.Table) -> None:
         """Take out the rows of `table` that equal a row of `gone`: a part says which, and readers leave them out."""
-        held = self._lake.tables[table.name]
-        columns = {name: held.columns[name] for name in gone.columns}
-        frame = self._frame(f"SELECT {', '.join(columns)} FROM {gone.get_name()}", table.name)
-        path, rows = self._written(table.name, frame, Held(columns))
-        if rows and held.parts:
-            self._lake.add(table.name, Part(path, rows, removed_by=tuple(columns)))
-            self._changed()
+        self._add(table, self._leaving(table, list(gone.columns), f"SELECT * FROM {gone.get_name()}"))
+
+    def replace(self, table: Table, gone: ir.Table, expression: ir.Table) -> int:
+        """As of any engine; each side is written once, since a part changes nothing until it is added."""
+        from tieback.schema.relations import fitted
+
+        leaving = self._leaving(table, list(gone.columns), self.sql(gone.distinct()))
+        coming = self._coming(table, self.sql(fitted(expression, table)))
+        self._add(table, leaving, coming)
+        return coming.rows
 
     def keep(self, name: str, select: str) -> None:
         """Make or replace the scratch table `name` from `select`, written out: what is built on it starts there."""
@@ -173,7 +191,7 @@ class Spark(Engine):
         """Make or replace the scratch table `name` from Arrow `rows`."""
         building = name.removeprefix(SCRATCH)
         with _plain_errors(building, ""):
-            frame = self._session.createDataFrame(rows)
+            frame = self._gathered(self._session.createDataFrame(rows))
         if rows.nbytes > _SMALL:
             self._keep(name, frame, building)
             return
@@ -194,6 +212,25 @@ class Spark(Engine):
             return self._reader.rows(sql, parameters)
         return super().rows(sql, parameters)
 
+    def _coming(self, table: Table, select: str) -> Part:
+        """The rows of `select` as a part of `table`, written and not yet added."""
+        held = self._lake.tables[table.name]
+        frame = self._frame(select, table.name).toDF(*held.columns)
+        return Part(*self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required]))
+
+    def _leaving(self, table: Table, columns: list[str], select: str) -> Part:
+        """Likewise a part that takes out of `table` what equals a row of `select` in `columns`."""
+        types = {name: self._lake.tables[table.name].columns[name] for name in columns}
+        frame = self._frame(select, table.name)
+        return Part(*self._written(table.name, frame, Held(types)), removed_by=tuple(columns))
+
+    def _add(self, table: Table, *parts: Part) -> None:
+        """Add those of `parts` that have rows, and rows to take out."""
+        for part in parts:
+            if part.rows and (not part.removed_by or self._lake.tables[table.name].parts):
+                self._lake.add(table.name, part)
+        self._changed()
+
     def _changed(self) -> None:
         """What is changed outside of any transaction is one of its own."""
         if not self._in_transaction:
@@ -201,12 +238,21 @@ class Spark(Engine):
 
     def _frame(self, select: str, building: str) -> DataFrame:
         """`select` over the tables as they stand in this transaction."""
+        self._suit_rows()
         for name, held in self._lake.tables.items():
             if name in select and self._seen.get(name) is not held:
                 self._table(held).createOrReplaceTempView(name)
                 self._seen[name] = held
         with _plain_errors(building, select):
             return self._session.sql(select)
+
+    def _suit_rows(self) -> None:
+        """Set the session for as many rows as the lake holds."""
+        holds_few_rows = self._lake.rows <= _FEW_ROWS
+        if holds_few_rows is not self._holds_few_rows:
+            for name, value in (self._for_few_rows if holds_few_rows else self._for_many_rows).items():
+                self._session.conf.set(name, str(value))
+            self._holds_few_rows = holds_few_rows
 
     def _table(self, held: Held) -> DataFrame:
         types = COLUMN_TYPES[self.dialect]
@@ -224,7 +270,11 @@ class Spark(Engine):
         return self._session.sql(f"SELECT {nothing} WHERE false") if found is None else found
 
     def _scan(self, schema: str | StructType, paths: list[str]) -> DataFrame:
-        return self._session.read.schema(schema).parquet(*(self._lake.uri(path) for path in paths))
+        return self._gathered(self._session.read.schema(schema).parquet(*(self._lake.uri(path) for path in paths)))
+
+    def _gathered(self, frame: DataFrame) -> DataFrame:
+        """Few rows in one partition: they need no shuffle then, whatever they are joined or put in order by."""
+        return frame.coalesce(1) if self._holds_few_rows and _PARTITIONS in self._for_few_rows else frame
 
     def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
         """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
@@ -264,7 +314,8 @@ class Spark(Engine):
             self._lake.files.remove(path)
 
 
-def _session(where: Address) -> SparkSession:
+def connected(where: Address) -> SparkSession:
+    """A session of its own on the cluster of `where`. Raises as `opened` does."""
     try:
         from pyspark.sql import SparkSession
     except ImportError:
