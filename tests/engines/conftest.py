@@ -3,8 +3,7 @@
 fresh: a context that gives an empty warehouse of that engine, with the tables of facts and operations made.
 GAPS: tests of the kit that the engine does not pass, by their names, each with `notimpl:` (not written yet), `notyet:`
 (the engine cannot do it yet) or `never:` and the reason. A gap that has closed is a failure.
-NEEDS: the packages without which it is not run. SLOW: files and tests of the kit that take it too long for every day;
-a file of the kit may name such engines itself, as TOO_SLOW_ON.
+NEEDS: the packages without which it is not run. SLOW: files and tests of the kit that take it too long for every day.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         file = metafunc.module.__name__.rpartition(".")[2]
         itself = {file, metafunc.function.__name__}
         slow = {name for name in NAMES if itself & set(getattr(on(name), "SLOW", ()))}
-        slow |= set(getattr(metafunc.module, "TOO_SLOW_ON", ()))
         chosen = [name for name in NAMES if WHOLE or name not in slow]
         marks = {name: pytest.mark.xdist_group(name) for name in NAMES}  # one server of each kind, not one a worker
         given = [pytest.param(name, marks=marks[name]) for name in chosen]

@@ -23,7 +23,6 @@ from tieback.store import DuckDB, Engine
 from tieback.store.compiler import compiler_dialect
 
 FEW = msgspec.structs.replace(SETTINGS, models={"linear": {}, "position_based": {}})
-TOO_SLOW_ON = ("spark",)
 _EVEN = {"duckdb": "round_even", "clickhouse": "roundBankers", "postgres": "round"}  # Postgres: of a fraction, that is
 
 

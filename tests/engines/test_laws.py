@@ -14,7 +14,6 @@ from tests.laws.worlds import START
 from tieback.schema import TABLES
 from tieback.store import DuckDB, Engine
 
-TOO_SLOW_ON = ("spark",)
 Check = Callable[[DuckDB], None]
 
 

@@ -22,7 +22,6 @@ from tieback.pipeline import refresh
 from tieback.schema import FACTS, TABLES
 from tieback.store import DuckDB, Engine
 
-TOO_SLOW_ON = ("spark",)
 ROOT = Path(__file__).parents[2]
 REAL = Path(os.environ.get("OLIST", ROOT.parent / "shared" / "data" / "olist"))
 EXAMPLE = ROOT / "examples" / "olist"
