@@ -37,7 +37,7 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-CHANGES: dict[str, Callable[[DuckDB, int], None]] = {"1,000 new events": visits, "one merge of two people": merge}
+CHANGES: dict[str, Callable[[DuckDB, int], None]] = {"one merge of two people": merge, "1,000 new events": visits}
 
 workspace = open_workspace(Path(sys.argv[1]))
 with opened_file(workspace) as store:

@@ -140,8 +140,7 @@ def _written(
     store: DuckDB, place: Path, name: str, label: str, held: Parts | None, changes: Changes | None, written: list[Path]
 ) -> Parts:
     """The parts of the table `name` for the run `label`; `held` are those of the run before, `written` grows."""
-    rows = int(store.rows(f"SELECT count(*) AS n FROM {name}")[0]["n"])
-    state = _state(store, name, rows) if name in _FACTS else ""
+    state = _state(store, name) if name in _FACTS else ""
     if held and changes and name not in _WHOLE:
         changed = changes.parts.get(name)
         if name in _FACTS and held.state == state:
@@ -153,8 +152,7 @@ def _written(
                 return _merged(store, place, name, label, held, changed, written)
     path = place / f"{name}-{label}.parquet"
     written.append(path)
-    _copy(store, f"SELECT * FROM {name}", path)
-    return Parts(path.name, rows, state=state)
+    return Parts(path.name, _copy(store, f"SELECT * FROM {name}", path), state=state)
 
 
 def _merged(
@@ -208,7 +206,7 @@ def _stages(store: DuckDB, run_id: int) -> tuple[StageBuilt, ...]:
     return tuple(StageBuilt(row["stage"], row["rows"], row["seconds"]) for row in rows)
 
 
-def _state(store: DuckDB, name: str, rows: int) -> str:
+def _state(store: DuckDB, name: str) -> str:
     """What a fact table holds, in words that differ when it does: rows come, and some are replaced by later ones."""
-    latest = store.rows(f"SELECT max(received_at) AS at FROM {name}")[0]["at"]
-    return f"{rows} rows, the latest received at {latest}"
+    held = store.statistics([TABLES[name]])[name]
+    return f"{held.rows} rows, the latest received at {held.newest}"
