@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import sys
@@ -12,7 +13,7 @@ import duckdb
 
 from benchmarks.facts import TOUCHES_A_PERSON, write_facts
 from benchmarks.measure import Measured, python
-from benchmarks.model import modelled
+from benchmarks.model import modelled, stages
 from tieback.config import SALT_NAME
 from tieback.schema import TABLES
 
@@ -118,7 +119,9 @@ def bench_scale(people: int, rounds: int) -> bool:
         disk = sum(each.stat().st_size for each in workspace.rglob("*") if each.is_file()) / 1e9
         title = f"{size * TOUCHES_A_PERSON:,} touchpoints, {size // 5:,} conversions"
         _table(f"{title}: {found[size].peak_mb:.0f} MB of memory, {disk:.1f} GB on disk", found[size].output)
-    print("\n".join(modelled({size * TOUCHES_A_PERSON: run.output for size, run in found.items()})))
+    took = {size * TOUCHES_A_PERSON: stages(run.output) for size, run in found.items()}
+    (PLACE / "scale.json").write_text(json.dumps(took))
+    print("\n".join(modelled(took)))
     ratio, memory = found[people * 10].seconds / found[people].seconds, found[people * 10].peak_mb
     print(f"  ten times the facts take {ratio:.1f} x the time, at most {MOST_SCALE:.0f} x")
     print(f"  memory {memory:.0f} MB, at most {MOST_SCALE_MEMORY_MB} MB")

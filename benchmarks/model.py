@@ -7,15 +7,15 @@ from collections.abc import Mapping
 _HELD_BACK = 1  # how many of the largest sizes the fit does not see
 
 
-def modelled(outputs: Mapping[int, str]) -> list[str]:
-    """What the model says, in lines. outputs: by touchpoints, what `benchmarks.stages` printed.
+def modelled(seconds: Mapping[int, Mapping[str, float]]) -> list[str]:
+    """What the model says, in lines. seconds: of each stage, by touchpoints.
 
     Each stage is taken to cost so much to begin with and so much for each touchpoint: least squares of the relative
     error, so that the small sizes count as much as the large ones.
     """
-    seconds = {size: _stages(output) for size, output in sorted(outputs.items())}
-    seen = dict(list(seconds.items())[:-_HELD_BACK])
-    unseen = dict(list(seconds.items())[-_HELD_BACK:])
+    sizes = sorted(seconds)
+    seen = {size: seconds[size] for size in sizes[:-_HELD_BACK]}
+    unseen = {size: seconds[size] for size in sizes[-_HELD_BACK:]}
     fits = {stage: _fit({size: took[stage] for size, took in seen.items()}) for stage in next(iter(seen.values()))}
     lines = ["  the model: seconds to begin with, and microseconds a touchpoint"]
     lines += [f"    {stage:<12} {start:6.2f} s  {each * 1e6:7.3f} us" for stage, (start, each) in fits.items()]
@@ -27,8 +27,8 @@ def modelled(outputs: Mapping[int, str]) -> list[str]:
     return lines
 
 
-def _stages(output: str) -> dict[str, float]:
-    """Seconds by stage, publishing among them."""
+def stages(output: str) -> dict[str, float]:
+    """Seconds by stage, publishing among them, from what `benchmarks.stages` printed."""
     lines = [line.split() for line in output.strip().splitlines()]
     return {words[0]: float(words[words.index("s") - 1]) for words in lines if words[0] != "whole"}
 

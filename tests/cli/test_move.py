@@ -158,3 +158,26 @@ def test_killed_at_any_statement_a_move_goes_on(folder: Path, tmp_path: Path) ->
     assert told(folder) == before
     with DuckDB(tmp_path / "there.duckdb", read_only=True) as store:
         assert not [row for row in store.rows("FROM workspace") if row["name"].startswith("move to here")]
+
+
+def test_a_workspace_that_somebody_writes_to_meanwhile_stays(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes between the proof and the switch would be lost: the move is refused, and goes on when asked again."""
+    prove, place = moving.prove, f"duckdb://{tmp_path}/there.duckdb"
+
+    def prove_late(source: DuckDB, *others: object) -> object:
+        proof = prove(source, *others)
+        source.execute("INSERT INTO contacts SELECT * REPLACE ('dan' AS contact_id) FROM contacts LIMIT 1")
+        return proof
+
+    text = (folder / "tieback.toml").read_text()
+    monkeypatch.setattr(moving, "prove", prove_late)
+    outcome = tieback(folder, "move", "--to", place)
+    assert isinstance(outcome.exception, WorkspaceError)
+    assert "while it was moved" in str(outcome.exception)
+    assert (folder / "tieback.toml").read_text() == text
+    monkeypatch.setattr(moving, "prove", prove)
+    done(folder, "move", "--to", place)
+    with DuckDB(tmp_path / "there.duckdb") as there:
+        assert there.rows("SELECT count(*) AS n FROM contacts WHERE contact_id = 'dan'") == [{"n": 1}]

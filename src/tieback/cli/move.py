@@ -57,12 +57,13 @@ def _move(workspace: Workspace, source: Engine, target: Engine, url: str) -> Non
     from tieback.cli.progress import moving
     from tieback.cli.warehouse import salt_digest
     from tieback.config import FILE_NAME, INTAKE_NAME
-    from tieback.errors import CheckError
+    from tieback.errors import CheckError, WorkspaceError
     from tieback.store import DuckDB, engines
     from tieback.store import moving as mover
 
     was = workspace.settings.warehouse.url
     mover.settle(source)
+    standing = mover.standing(source)
     mover.make_room(target, salt_digest(workspace), engines.shown(url) or str(workspace.warehouse))
     with moving("Copying", mover.sizes(source)) as told:
         mover.carry(source, target, told)
@@ -78,6 +79,11 @@ def _move(workspace: Workspace, source: Engine, target: Engine, url: str) -> Non
         raise CheckError(
             "Every table arrived as it was, but the two engines report on them differently: that is a fault of "
             "tieback, please report it. The workspace stays where it is."
+        )
+    if mover.standing(source) != standing:
+        raise WorkspaceError(
+            "Somebody wrote to the workspace while it was moved, so it stays where it is. Run the same command again; "
+            "it goes on with the rest."
         )
     emit(
         [{"table": each.table, "rows": each.rows, "checksum": each.checksum} for each in arrived], "table", title=_TITLE

@@ -68,7 +68,7 @@ class Lake:
     Readers stay with the manifest that they opened. Of two writers the one that publishes first wins; the other is
     refused, having changed nothing.
     kept: how many manifests are kept, each with its parts; a reader may fall behind by that many transactions.
-    Raises WorkspaceError when there is nothing to reador it is newer than this release.
+    Raises WorkspaceError when there is nothing to read or it is newer than this release.
     """
 
     def __init__(self, files: Files, *, kept: int = 8, read_only: bool = False) -> None:

@@ -60,6 +60,12 @@ def sizes(engine: Engine) -> dict[str, int]:
     return {name: each.rows for name, each in held.items()}
 
 
+def standing(engine: Engine) -> str:
+    """The state of a warehouse, as text, as far as rows that come, go or are replaced show it."""
+    replaced = {name: value for name, value in _values(engine).items() if name.startswith("replaced_")}
+    return json.dumps([sizes(engine), replaced], sort_keys=True)
+
+
 def make_room(target: Engine, workspace: str, where: str) -> None:
     """Have `target` ready for the tables of a workspace, known by the digest of its salt; `where` names it in errors.
 
@@ -69,7 +75,7 @@ def make_room(target: Engine, workspace: str, where: str) -> None:
     held = _values(target)
     if held.get(_COMING) == workspace:
         return
-    is_left_behind = workspace in held.values() and held.get(_GONE) == _standing(target)
+    is_left_behind = workspace in held.values() and held.get(_GONE) == standing(target)
     is_empty = not any(sizes(target).values())
     if not is_empty and not is_left_behind:
         whose = (
@@ -150,7 +156,7 @@ def _beside(store: DuckDB, path: Path, options: str) -> Iterator[str]:
 def take_leave(source: Engine) -> None:
     """Mark `source` as left behind, in the state in which it is."""
     with source.transaction():
-        remember(source, {_GONE: _standing(source)})
+        remember(source, {_GONE: standing(source)})
 
 
 def settle(target: Engine) -> None:
@@ -159,12 +165,6 @@ def settle(target: Engine) -> None:
     if marks:
         with target.transaction():
             forget(target, marks)
-
-
-def _standing(engine: Engine) -> str:
-    """The state of a warehouse, as far as rows that come, go or are replaced show it."""
-    replaced = {name: value for name, value in _values(engine).items() if name.startswith("replaced_")}
-    return json.dumps([sizes(engine), replaced], sort_keys=True)
 
 
 def _values(engine: Engine) -> dict[str, str]:

@@ -33,7 +33,7 @@ _FACTS = ("accounts", "deals", "deal_contacts", "orders")
 # whole again when they are more than this share of it: merging and reading them would soon cost more than that.
 _MOST_CHANGED = 0.05
 _FEW_ROWS = 50_000  # a table so small is always written whole
-_LAYOUT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+_LAYOUT = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880"  # zstd: a quarter smaller, a sixth slower
 
 
 class Publication:
