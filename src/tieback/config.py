@@ -49,11 +49,13 @@ class Warehouse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[warehouse]: the engine that holds facts and opinions, the embedded one's limits, and how many runs it keeps.
 
     url: of another engine, `${NAME}` in it being an environment variable; empty for the embedded file.
+    spill: the folder for what does not fit into `memory`, below the workspace's unless it is absolute.
     """
 
     url: str = ""
     memory: Annotated[str, Meta(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|[kmgt]i?b)$")] = "1.5GB"
     threads: NotNegative = 0  # 0: all cores
+    spill: str = "spill"
     keep_runs: Positive = 5
 
 

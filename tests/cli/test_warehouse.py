@@ -11,7 +11,9 @@ import pytest
 
 from tests.cli.company import tieback
 from tests.disks import on_a_disk_of_its_own, read_only
-from tieback.errors import WorkspaceError
+from tieback.cli.warehouse import opened_file, published
+from tieback.config import open_workspace
+from tieback.errors import ConfigError, WorkspaceError
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,24 @@ def test_a_question_that_nobody_answers_is_told(folder: Path) -> None:
     ended = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert ended.returncode == 130
     assert ended.stderr.splitlines()[-1].startswith("The question was not answered, so nothing was done. Give --yes")
+
+
+def test_what_does_not_fit_into_memory_goes_to_the_folder_that_the_settings_name(folder: Path, tmp_path: Path) -> None:
+    """Of whoever writes and whoever reads; it is gone afterwards. A folder in no folder is told."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    settings, far = copy / "tieback.toml", tmp_path / "far"
+    far.mkdir()
+    text = settings.read_text()
+    large = "CREATE TEMP TABLE large AS SELECT hash(range) || repeat('x', 40) AS word FROM range(2000000)"
+    for given, place in (("", copy / "spill"), (f'spill = "{far}/spilled"\n', far / "spilled")):
+        settings.write_text(f'{text}\n[warehouse]\nmemory = "60MB"\nthreads = 1\n{given}')
+        workspace = open_workspace(copy)
+        for door in (opened_file(workspace), published(workspace, "")):
+            with door as store:
+                store.door.execute(large)
+                assert place.is_dir()
+            assert not place.exists()
+    settings.write_text(f'{text}\n[warehouse]\nspill = "{tmp_path}/nowhere/spill"\n')
+    refused = tieback(copy, "run").exception
+    assert isinstance(refused, ConfigError)
+    assert "spill is to be in" in str(refused)

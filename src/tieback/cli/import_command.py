@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tieback.cli.output import emit, emit_json, format_option, say
-from tieback.cli.warehouse import intake
+from tieback.cli.warehouse import intake, limits
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -160,9 +160,8 @@ def _preview(
     from tieback.store import DuckDB
     from tieback.sync import now, preview
 
-    limits = workspace.settings.warehouse
     previews: list[Preview] = []
-    with DuckDB(None, memory=limits.memory, threads=limits.threads) as store, _terminable(store):
+    with DuckDB(None, **limits(workspace)) as store, _terminable(store):
         for file in files:
             with reading(store, file.name, file.stat().st_size):
                 previews.append(preview(store, file, mapping, personal, now(), read_as))

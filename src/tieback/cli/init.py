@@ -139,5 +139,6 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #url = ""                    # another engine, as in "postgresql://me:${PASSWORD}@host/db"; empty: a file in this folder
 #memory = "1.5GB"            # what the embedded engine may use before it spills to disk
 #threads = 0                 # 0: all cores
+#spill = "spill"             # the folder that it spills to, below this one unless it is absolute
 #keep_runs = 5               # finished runs that stay readable; older ones are pruned
 """

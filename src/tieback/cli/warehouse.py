@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tieback.cli.output import say
 from tieback.config import CONDITIONS, FILE_NAME, SALT_NAME, Settings, open_workspace
@@ -50,18 +50,14 @@ def intake(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]
     from tieback.store import DuckDB
     from tieback.store.intake import Intake
 
-    limits = workspace.settings.warehouse
-    if not limits.url:
+    if not workspace.settings.warehouse.url:
         with opened_file(workspace, read_only=read_only) as file:
             yield file
     elif read_only:
-        with DuckDB(workspace.intake, memory=limits.memory, threads=limits.threads, read_only=True) as door:
+        with DuckDB(workspace.intake, **limits(workspace), read_only=True) as door:
             yield door
     else:
-        with (
-            opened(workspace) as engine,
-            Intake(workspace.intake, engine, memory=limits.memory, threads=limits.threads) as door,
-        ):
+        with opened(workspace) as engine, Intake(workspace.intake, engine, **limits(workspace)) as door:
             yield door
 
 
@@ -80,14 +76,8 @@ def opened_file(workspace: Workspace, *, read_only: bool = False) -> Iterator[Du
     """
     from tieback.store import DuckDB
 
-    limits = workspace.settings.warehouse
-    with DuckDB(
-        workspace.warehouse,
-        memory=limits.memory,
-        threads=limits.threads,
-        read_only=read_only,
-        keep_runs=limits.keep_runs,
-    ) as store:
+    keep_runs = workspace.settings.warehouse.keep_runs
+    with DuckDB(workspace.warehouse, **limits(workspace), read_only=read_only, keep_runs=keep_runs) as store:
         check_rules(store, workspace.settings)
         check_salt(store, workspace, read_only=read_only)
         try:
@@ -118,16 +108,24 @@ def published(workspace: Workspace, run: str) -> Iterator[Published]:
     """A run that the embedded warehouse has published; errors as of `finished`."""
     from tieback.store import Published
 
-    limits = workspace.settings.warehouse
-    if limits.url:
+    if workspace.settings.warehouse.url:
         raise UsageError("Only the embedded warehouse keeps runs to compare: other engines keep one, the newest.")
     if not workspace.warehouse.exists():
         raise WorkspaceError(
             f"{workspace.folder} holds no data yet. Bring some in with `tieback import TABLE FILE`, then `tieback run`."
         )
-    with Published(workspace.runs, run, memory=limits.memory, threads=limits.threads) as store:
+    with Published(workspace.runs, run, **limits(workspace)) as store:
         check_salt(store, workspace, read_only=True)
         yield store
+
+
+def limits(workspace: Workspace) -> dict[str, Any]:
+    """What the embedded engine may use, as the keywords that it takes. ConfigError for a spill that has no place."""
+    given = workspace.settings.warehouse
+    spill = workspace.folder / given.spill
+    if not spill.parent.is_dir():
+        raise ConfigError(f"{FILE_NAME}: [warehouse] spill is to be in {spill.parent}, which is no folder. Make it.")
+    return {"memory": given.memory, "threads": given.threads, "spill": spill}
 
 
 def _tell_readers(store: DuckDB, workspace: Workspace) -> None:

@@ -37,7 +37,8 @@ _LOCKED = "lock on file"  # DuckDB's words for a file that another process has o
 class DuckDB(Engine):
     """A workspace's warehouse in one DuckDB file (or in memory, when `path` is None).
 
-    `door` is the connection itself: files are read through it, whatever engine the facts end up in.
+    `door` is the connection itself: files are read through it, whatever engine the facts end up in. What does not fit
+    into `memory` goes to the folder `spill`, which is there as long as it is needed.
     A transaction in which a run ends publishes that run beside the file, and prunes all but `keep_runs`; opening the
     file finishes what was cut off.
     Raises WorkspaceError when another process holds the file, when it is newer than this release, damaged or none of
@@ -53,6 +54,7 @@ class DuckDB(Engine):
         *,
         memory: str = "1.5GB",
         threads: int = 0,
+        spill: Path | None = None,
         read_only: bool = False,
         keep_runs: int = KEEP_RUNS,
     ) -> None:
@@ -76,6 +78,8 @@ class DuckDB(Engine):
         }
         if threads:
             settings["threads"] = threads
+        if spill is not None:
+            settings["temp_directory"] = str(spill)
         is_new = path is not None and not path.exists()
         with _plain_errors("the workspace", ""):
             try:

@@ -34,8 +34,10 @@ class Intake(DuckDB):
 
     engine: Engine | None = None  # until the file itself is made
 
-    def __init__(self, path: Path, engine: Engine, *, memory: str = "1.5GB", threads: int = 0) -> None:
-        super().__init__(path, memory=memory, threads=threads)
+    def __init__(
+        self, path: Path, engine: Engine, *, memory: str = "1.5GB", threads: int = 0, spill: Path | None = None
+    ) -> None:
+        super().__init__(path, memory=memory, threads=threads, spill=spill)
         for table in FACTS:
             self.execute(f"CREATE TEMP TABLE {table.name} AS FROM main.{table.name} LIMIT 0")
             self.execute(f"CREATE TEMP TABLE {_brought(table)} AS FROM main.{table.name} LIMIT 0")

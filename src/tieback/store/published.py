@@ -26,11 +26,13 @@ class Published(DuckDB):
     Raises WorkspaceError when there is no such run.
     """
 
-    def __init__(self, folder: Path, run: str = "", *, memory: str = "1.5GB", threads: int = 0) -> None:
+    def __init__(
+        self, folder: Path, run: str = "", *, memory: str = "1.5GB", threads: int = 0, spill: Path | None = None
+    ) -> None:
         self.folder = folder
         self.manifest, self._held = _held(folder, run)
         try:
-            super().__init__(None, memory=memory, threads=threads)
+            super().__init__(None, memory=memory, threads=threads, spill=spill)
         except BaseException:
             self._held.close()
             raise
