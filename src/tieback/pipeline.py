@@ -108,8 +108,8 @@ def _conversions(engine: Builder, at: Any, settings: Settings) -> int:
     moments = engine.scratch("moments", attribution.moments(at, settings))
     attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
-    found = attribution.conversions(moments, at.people, staff, at.fx_rates, settings)
-    return engine.save(TABLES["conversions"], found)
+    owned = engine.scratch("owned", attribution.owned(moments, at.people, staff))
+    return engine.save(TABLES["conversions"], attribution.conversions(owned, at.fx_rates, settings))
 
 
 def _journeys(engine: Builder, at: Any, settings: Settings) -> int:

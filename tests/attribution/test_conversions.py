@@ -67,7 +67,8 @@ def _statement(settings: int, what: str) -> str:
 
 def _conversions(settings: Settings) -> Any:
     staff = attribution.staff(AT, AT.people, settings.exclude)
-    return attribution.conversions(attribution.moments(AT, settings), AT.people, staff, AT.fx_rates, settings)
+    owned = attribution.owned(attribution.moments(AT, settings), AT.people, staff)
+    return attribution.conversions(owned, AT.fx_rates, settings)
 
 
 _settings: list[Settings] = []

@@ -4,7 +4,7 @@ Comes in: facts and people. Goes out: touchpoints, costs, conversions, journeys 
 """
 
 from tieback.attribution import models
-from tieback.attribution.conversions import conversions
+from tieback.attribution.conversions import conversions, owned
 from tieback.attribution.costs import costs
 from tieback.attribution.credits import credits
 from tieback.attribution.exclusions import staff
@@ -24,6 +24,7 @@ __all__ = [
     "members",
     "models",
     "moments",
+    "owned",
     "rates_of_moments",
     "rates_of_spend",
     "refuse_missing",

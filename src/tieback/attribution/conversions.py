@@ -18,18 +18,25 @@ _INHERITED = ("person_id", "account_id", "deal_id", "company_id")
 
 
 @remembered
-def conversions(
-    moments: ir.Table, people: ir.Table, staff: ir.Table, fx_rates: ir.Table, settings: Settings
-) -> ir.Table:
+def owned(moments: ir.Table, people: ir.Table, staff: ir.Table) -> ir.Table:
+    """`moments` with conversion_id and whose they are, those of the workspace's own people excluded.
+
+    moments, staff: as `tieback.attribution` finds them. people: as declared.
+    """
+    return _without_staff(_owned(moments, people), staff)
+
+
+@remembered
+def conversions(owned: ir.Table, fx_rates: ir.Table, settings: Settings) -> ir.Table:
     """The table `conversions`: one row for each moment that [conversions] declares, excluded ones with the reason.
 
-    moments, staff: as `tieback.attribution` finds them. people, fx_rates: as declared.
+    owned: as above; it is read many times. fx_rates: as declared.
     A value in another currency takes the rate of its day in the workspace's time zone, and is rounded half up to a
     minor unit. A rate that is missing leaves value_minor empty, which the table refuses: ask `missing_rates` first.
     A renewal or expansion that continues a sale (sale_id) belongs to whoever bought, where it does not say itself;
     a refund has the person, account, deal, marks and journey of its sale.
     """
-    rows = _without_staff(_owned(moments, people), staff)
+    rows = owned
     gives_back = rows.kind.isin([kind for kind, each in settings.conversions.items() if is_refund(kind, each)])
     counted = rows.filter((rows.source == "deals") & rows.excluded_reason.isnull())
     dealing = counted.select(dealing_id="account_id").distinct()
