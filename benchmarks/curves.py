@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 440, 70, 60, 20, 150
-_COLOURS = ("#1b4965", "#c1121f", "#2a9d8f", "#e09f3e", "#6a4c93", "#7f8c8d", "#386641", "#bc6c25")
+_COLOURS = ("#1b4965", "#c1121f", "#2a9d8f", "#e09f3e", "#6a4c93", "#7f8c8d", "#386641", "#bc6c25", "#0077b6")
 
 
 def drawn(found: dict[int, dict[str, float]]) -> str:
@@ -49,7 +49,7 @@ def drawn(found: dict[int, dict[str, float]]) -> str:
         width = 3 if stage == "all" else 1.5
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
         free = min(free - 16, y(took[-1]) + 4)  # names stand apart, though lines meet
-        parts.append(_text(WIDTH - RIGHT + 10, free, f"{stage} {took[-1]:,.0f} s", "start", colour))
+        parts.append(_text(WIDTH - RIGHT + 10, free, f"{stage} {took[-1]:,.{took[-1] < 10:d}f} s", "start", colour))
     return "\n".join([*parts, "</svg>", ""])
 
 
