@@ -36,11 +36,10 @@ def conversions(owned: ir.Table, fx_rates: ir.Table, settings: Settings) -> ir.T
     A renewal or expansion that continues a sale (sale_id) belongs to whoever bought, where it does not say itself;
     a refund has the person, account, deal, marks and journey of its sale.
     """
-    rows = owned
-    gives_back = rows.kind.isin([kind for kind, each in settings.conversions.items() if is_refund(kind, each)])
-    counted = rows.filter((rows.source == "deals") & rows.excluded_reason.isnull())
+    gives_back = owned.kind.isin([kind for kind, each in settings.conversions.items() if is_refund(kind, each)])
+    counted = owned.filter((owned.source == "deals") & owned.excluded_reason.isnull())
     dealing = counted.select(dealing_id="account_id").distinct()
-    sales, refunds = rows.filter(~gives_back), rows.filter(gives_back)
+    sales, refunds = owned.filter(~gives_back), owned.filter(gives_back)
     sales = _with_subject(_continuing(sales, _sales(sales, settings)), dealing)
     sales = _marked(sales, settings).mutate(journey_id=sales.conversion_id)
     refunds = _refunding(_with_subject(refunds, dealing), _sales(sales, settings))
