@@ -46,7 +46,27 @@ accounts AS (
 SELECT p.*, a.account_id FROM placed p LEFT JOIN accounts a USING (person_id)
 """
 
-TOUCHPOINTS = """
+TOUCHES_OF_SESSIONS = """SELECT
+  s.touch_id, p.person_id, p.account_id, e.occurred_at, CAST(e.occurred_at AS DATE) AS touch_date,
+  CASE WHEN s.form THEN 'form' ELSE 'visit' END AS kind,
+  CASE
+    WHEN e.utm_medium = 'cpc' THEN 'Paid Search' WHEN e.utm_medium = 'paid_social' THEN 'Paid Social'
+    WHEN e.utm_medium = 'email' THEN 'Email' WHEN e.referrer_domain = 'google.com' THEN 'Organic Search'
+    WHEN e.referrer_domain = 'linkedin.com' THEN 'Organic Social' WHEN e.referrer_domain IS NOT NULL THEN 'Referral'
+    ELSE 'Direct' END AS channel,
+  coalesce(e.utm_source, CASE e.referrer_domain WHEN 'google.com' THEN 'google' WHEN 'linkedin.com' THEN 'linkedin' END,
+           e.referrer_domain, '(direct)') AS source,
+  coalesce(e.utm_medium, CASE e.referrer_domain WHEN 'google.com' THEN 'organic' END,
+           CASE WHEN e.referrer_domain IS NULL THEN '(none)' ELSE 'referral' END) AS medium,
+  e.utm_campaign AS campaign, e.utm_content AS content, e.utm_term AS term, e.ad, e.keyword, e.landing_page,
+  coalesce(e.utm_medium IN ('cpc', 'paid_social'), false) AS is_paid
+FROM sessions s
+JOIN events e ON e.event_id = s.touch_id
+JOIN people p ON p.id_kind = 'anonymous' AND p.id_value = s.anonymous_id
+"""
+
+TOUCHPOINTS = (
+    """
 CREATE TABLE touchpoints AS
 WITH stepped AS (
   SELECT
@@ -68,24 +88,9 @@ sessions AS (
   SELECT anonymous_id, max(event_id) FILTER (starts) AS touch_id, bool_or(kind = 'form') AS form
   FROM numbered GROUP BY anonymous_id, number
 )
-SELECT
-  s.touch_id, p.person_id, p.account_id, e.occurred_at, CAST(e.occurred_at AS DATE) AS touch_date,
-  CASE WHEN s.form THEN 'form' ELSE 'visit' END AS kind,
-  CASE
-    WHEN e.utm_medium = 'cpc' THEN 'Paid Search' WHEN e.utm_medium = 'paid_social' THEN 'Paid Social'
-    WHEN e.utm_medium = 'email' THEN 'Email' WHEN e.referrer_domain = 'google.com' THEN 'Organic Search'
-    WHEN e.referrer_domain = 'linkedin.com' THEN 'Organic Social' WHEN e.referrer_domain IS NOT NULL THEN 'Referral'
-    ELSE 'Direct' END AS channel,
-  coalesce(e.utm_source, CASE e.referrer_domain WHEN 'google.com' THEN 'google' WHEN 'linkedin.com' THEN 'linkedin' END,
-           e.referrer_domain, '(direct)') AS source,
-  coalesce(e.utm_medium, CASE e.referrer_domain WHEN 'google.com' THEN 'organic' END,
-           CASE WHEN e.referrer_domain IS NULL THEN '(none)' ELSE 'referral' END) AS medium,
-  e.utm_campaign AS campaign, e.utm_content AS content, e.utm_term AS term, e.ad, e.keyword, e.landing_page,
-  coalesce(e.utm_medium IN ('cpc', 'paid_social'), false) AS is_paid
-FROM sessions s
-JOIN events e ON e.event_id = s.touch_id
-JOIN people p ON p.id_kind = 'anonymous' AND p.id_value = s.anonymous_id
 """
+    + TOUCHES_OF_SESSIONS
+)
 
 CONVERSIONS = """
 CREATE TABLE conversions AS
