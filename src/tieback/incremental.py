@@ -116,17 +116,18 @@ class Update:
             marks = (*known.carried(ids, tuple(at.events.columns)), self.changed.events.select("event_id"))
             facts.events = engine.pick("near_events", TABLES["events"], *marks)
             wider = ids.union(known.named(facts, rules), distinct=True)
-            settled, cuts = identity.solved(engine, facts, rules)
-            domains = engine.scratch("domains", identity.company_domains(facts, self.changed, rules))
+            seen = engine.scratch("together", identity.together(facts, rules))
+            settled, cuts = identity.solved(engine, seen, facts.links, rules)
+            domains = engine.scratch("domains", identity.company_domains(seen, at.accounts, self.changed, rules))
             companies = engine.scratch("companies", self._companies(at, settled, ids, domains))
-            if self._count(known.moved(facts, settled, at.people, self.changed, rules)):
+            if self._count(known.moved(seen, settled, at.people, self.changed, rules)):
                 wider = wider.union(self._shifted(companies, settled, ids, domains), distinct=True)
             wider = engine.scratch("wider", wider)
             if self._count(wider) == self._count(ids):
                 break
             ids = engine.scratch("ids", wider)
         was = engine.scratch("was_people", at.people.semi_join(ids, ["id_kind", "id_value"]).select(*at.people.columns))
-        now = engine.scratch("now_people", some_people(settled, facts, ids, companies, rules))
+        now = engine.scratch("now_people", some_people(settled, seen, facts, ids, companies, rules))
         self.rows["people"] = engine.replace(TABLES["people"], ids.select("id_kind", "id_value"), now)
         engine.replace(TABLES["link_cuts"], ids.select(left_kind="id_kind", left_value="id_value"), cuts)
         persons = was.select("person_id").union(now.select("person_id"), distinct=True)
@@ -135,16 +136,18 @@ class Update:
     def _companies(self, facts: Any, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> ir.Table:
         """The companies that `domains` stand for by `facts`: persons of `ids` as `settled`, others as known before."""
         told = known.of_domains(facts, domains)
-        addresses = identity.company_addresses(told, self.settings.identity).semi_join(domains, "domain")
+        rules = self.settings.identity
+        addresses = identity.company_addresses(identity.together(told, rules), rules).semi_join(domains, "domain")
         persons = located(addresses, self.at.people, settled, ids)
-        return identity.companies(persons, facts.accounts, self.settings.identity)
+        return identity.companies(persons, facts.accounts, rules)
 
     def _shifted(self, companies: ir.Table, settled: ir.Table, ids: ir.Table, domains: ir.Table) -> ir.Table:
         """The addresses of which `companies` tell something else than before: id_kind, id_value."""
         nothing, nobody = (rows.filter(ibis.literal(value=False)) for rows in (settled, ids))
         past = self.engine.scratch("past_companies", self._companies(self.before, nothing, nobody, domains))
         shifted = companies.difference(past).union(past.difference(companies)).select(domain="company").distinct()
-        addresses = identity.company_addresses(self.at, self.settings.identity)
+        rules = self.settings.identity
+        addresses = identity.company_addresses(identity.together(self.at, rules), rules)
         return addresses.semi_join(shifted, "domain").select("id_kind", "id_value")
 
     # --- touchpoints and costs ---
@@ -152,7 +155,9 @@ class Update:
     def _touchpoints(self, near: Near) -> ir.Table:
         settings, engine = self.settings, self.engine
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
-        sessions = engine.scratch("sessions", attribution.sessions(near.facts.events, near.now, staff, settings))
+        events, people = near.facts.events, near.now
+        junk = engine.scratch("junk", attribution.junk_identifiers(events, people))
+        sessions = engine.scratch("sessions", attribution.sessions(events, people, junk, staff, settings))
         found = attribution.touchpoints(sessions, settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
 

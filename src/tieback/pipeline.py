@@ -88,14 +88,17 @@ def build(name: str, engine: Builder, settings: Settings) -> int:
 
 
 def _people(engine: Builder, at: Any, settings: Settings) -> int:
-    settled, cuts = identity.solved(engine, at, settings.identity)
+    rules = settings.identity
+    seen = engine.scratch("together", identity.together(at, rules))
+    settled, cuts = identity.solved(engine, seen, at.links, rules)
     engine.save(TABLES["link_cuts"], cuts)
-    return engine.save(TABLES["people"], identity.people(settled, at, settings.identity))
+    return engine.save(TABLES["people"], identity.people(settled, seen, at, rules))
 
 
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
-    sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, staff, settings))
+    junk = engine.scratch("junk", attribution.junk_identifiers(at.events, at.people))
+    sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, junk, staff, settings))
     return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
 
 
@@ -131,9 +134,10 @@ def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints))
     cells = engine.scratch("cells", metrics.cells(touches))
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
-    # A model and basis at a time: its rows lie together, so that a report on it reads little else.
-    for name in attribution.models.load(settings.models):
-        chosen = engine.scratch_rows("chosen", pa.table({"chosen": [name]}))
+    # A model and basis at a time, where that costs little: its rows lie together, so that a report reads little else.
+    models = list(attribution.models.load(settings.models))
+    for names in [models] if engine.starts_slowly else [[name] for name in models]:
+        chosen = engine.scratch_rows("chosen", pa.table({"chosen": names}))
         credit = at.credits.semi_join(chosen, at.credits.model == chosen.chosen)
         lines = engine.scratch("lines", metrics.credit_lines(credit, touches, at.conversions, at.journeys))
         for basis in metrics.BASES:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import sessions, staff
-from tieback.attribution.sessions import page_host
+from tieback.attribution import junk_identifiers, sessions, staff
+from tieback.attribution.sessions import with_page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
 from tieback.schema import FACTS, OPINIONS
 from tieback.schema.ddl import DIALECTS
@@ -46,7 +46,8 @@ def engine() -> DuckDB:
 
 
 def _sessions(settings: Settings) -> Any:
-    return sessions(AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
+    junk = junk_identifiers(AT.events, AT.people)
+    return sessions(AT.events, AT.people, junk, staff(AT, AT.people, settings.exclude), settings)
 
 
 def found(
@@ -335,7 +336,7 @@ def test_the_host_of_a_page(url: str | None, host: str | None) -> None:
     store = engine()
     store.execute("DELETE FROM events")
     put(store, "events", [page("1", url=url)])
-    assert store.read(AT.events.select(host=page_host(AT.events.url))).to_pylist() == [{"host": host}]
+    assert store.read(with_page_host(AT.events).select(host="page_host")).to_pylist() == [{"host": host}]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -9,7 +9,7 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import sessions, staff, touchpoints
+from tieback.attribution import junk_identifiers, sessions, staff, touchpoints
 from tieback.config import Exclude, Settings, Touches
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
@@ -39,7 +39,8 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
 
 
 def _sessions(settings: Settings) -> ibis.Table:
-    return sessions(AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
+    junk = junk_identifiers(AT.events, AT.people)
+    return sessions(AT.events, AT.people, junk, staff(AT, AT.people, settings.exclude), settings)
 
 
 def test_a_touch_shows_what_it_is() -> None:

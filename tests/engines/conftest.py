@@ -4,6 +4,7 @@ fresh: a context that gives an empty warehouse of that engine, with the tables o
 GAPS: tests of the kit that the engine does not pass, by their names, each with `notimpl:` (not written yet), `notyet:`
 (the engine cannot do it yet) or `never:` and the reason. A gap that has closed is a failure.
 NEEDS: the packages without which it is not run. SLOW: files and tests of the kit that take it too long for every day.
+SERVER: the engine whose server it shares.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         itself = {file, metafunc.function.__name__}
         slow = {name for name in NAMES if itself & set(getattr(on(name), "SLOW", ()))}
         chosen = [name for name in NAMES if WHOLE or name not in slow]
-        marks = {name: pytest.mark.xdist_group(name) for name in NAMES}  # one server of each kind, not one a worker
+        # One server of each kind, not one a worker.
+        marks = {name: pytest.mark.xdist_group(getattr(on(name), "SERVER", name)) for name in NAMES}
         given = [pytest.param(name, marks=marks[name]) for name in chosen]
         metafunc.parametrize("engine", given, indirect=True)
 

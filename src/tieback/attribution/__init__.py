@@ -12,7 +12,7 @@ from tieback.attribution.journeys import candidates, journeys
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
 from tieback.attribution.rates import rates_of_moments, rates_of_spend, refuse_missing
-from tieback.attribution.sessions import sessions
+from tieback.attribution.sessions import junk_identifiers, sessions
 from tieback.attribution.touchpoints import touchpoints
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "costs",
     "credits",
     "journeys",
+    "junk_identifiers",
     "members",
     "models",
     "moments",

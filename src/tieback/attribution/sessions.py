@@ -32,10 +32,11 @@ _LONGEST_DETOUR_SECONDS = 86_400
 
 
 @remembered
-def sessions(events: ir.Table, people: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
+def sessions(events: ir.Table, people: ir.Table, junk: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
     """Touch candidates before channels, one row each: a web session, or an event that is a touch of its own.
 
-    events: the fact; people: the opinion (PEOPLE); staff: as `tieback.attribution.staff` finds them. Out:
+    events: the fact; people: the opinion (PEOPLE); junk: as `junk_identifiers` finds it;
+    staff: as `tieback.attribution.staff` finds them. Out:
 
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
@@ -44,22 +45,23 @@ def sessions(events: ir.Table, people: ir.Table, staff: ir.Table, settings: Sett
     page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
     bot_reason: of any of its events; is_internal: of one of the workspace's own people or devices.
     """
-    junk = _junk(events, people)
     touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
     return _with_details(_with_internal(_with_person(touches, people), staff, settings), events)
 
 
-def _junk(events: ir.Table, people: ir.Table) -> dict[str, ir.Table]:
-    """The identifiers of each kind (junk_id) that stand in events but not in people, so that they mean nobody."""
-    junk = {}
+@remembered
+def junk_identifiers(events: ir.Table, people: ir.Table) -> ir.Table:
+    """The identifiers that stand in events but not in people, so that they mean nobody: junk_kind, junk_id."""
+    found = []
     for kind, column in _IDENTIFIERS.items():
         known = people.filter(people.id_kind == kind)
-        given = events.filter(events[column].notnull()).select(column).distinct()
-        junk[kind] = given.anti_join(known, given[column] == known.id_value).select(junk_id=column)
-    return junk
+        given = events.filter(events[column].notnull()).select(junk_id=column).distinct()
+        unknown = given.anti_join(known, given.junk_id == known.id_value)
+        found.append(unknown.select("junk_id", junk_kind=ibis.literal(kind)))
+    return ibis.union(*found)
 
 
-def _keyed(events: ir.Table, junk: dict[str, ir.Table], *columns: str) -> ir.Table:
+def _keyed(events: ir.Table, junk: ir.Table, *columns: str) -> ir.Table:
     """The `columns` of `events` with two keys, for which junk counts as absent.
 
     login_key: the strongest identifier other than the browser; null without one.
@@ -67,7 +69,7 @@ def _keyed(events: ir.Table, junk: dict[str, ir.Table], *columns: str) -> ir.Tab
     """
     joined = events.select(*dict.fromkeys(("event_id", *_IDENTIFIERS.values(), *columns)))
     for kind, column in _IDENTIFIERS.items():
-        of_kind = junk[kind].select(**{f"junk_{kind}": "junk_id"})
+        of_kind = junk.filter(junk.junk_kind == kind).select(**{f"junk_{kind}": "junk_id"})
         joined = joined.left_join(of_kind, joined[column] == of_kind[f"junk_{kind}"])
     joined = joined.select(
         *dict.fromkeys(("event_id", *_IDENTIFIERS.values(), *columns)), *(f"junk_{kind}" for kind in _IDENTIFIERS)
@@ -95,7 +97,7 @@ def _is_web(events: ir.Table, settings: Settings) -> ir.BooleanValue:
     )
 
 
-def _web_sessions(events: ir.Table, junk: dict[str, ir.Table], settings: Settings) -> ir.Table:
+def _web_sessions(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Table:
     """One row per web session: touch_id, bot_reason, login_key, device_key, kind."""
     web = events.filter(_is_web(events, settings))
     web = web.mutate(
@@ -124,7 +126,7 @@ def _web_sessions(events: ir.Table, junk: dict[str, ir.Table], settings: Setting
     )
 
 
-def _campaign_arrivals(web: ir.Table, junk: dict[str, ir.Table]) -> ir.Table:
+def _campaign_arrivals(web: ir.Table, junk: ir.Table) -> ir.Table:
     """The events (arrival_id) whose tags or click id differ from those last given on the device."""
     tagged = web.filter(ibis.or_(*(web[name].notnull() for name in _TAGS)))
     tags = _keyed(tagged.mutate(tag_key=_joined_tags(tagged)), junk, "event_id", "occurred_at", "tag_key")
@@ -169,7 +171,7 @@ def _returns(web: ir.Table, settings: Settings) -> ir.IntegerColumn:
     return passed_through.fill_null(ibis.literal(value=False)).ifelse(1, 0)
 
 
-def _single_touches(events: ir.Table, junk: dict[str, ir.Table], settings: Settings) -> ir.Table:
+def _single_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Table:
     """The touches of a single event, as `_web_sessions`: forms, calls, chats without browser, the settings' kinds."""
     kinds = {*settings.touches.kinds, *_ALWAYS_KEPT, "form"} - {"page", "track"}
     single = events.filter(events.kind.isin(sorted(kinds)) & ~_is_web(events, settings))
@@ -181,12 +183,13 @@ def _single_touches(events: ir.Table, junk: dict[str, ir.Table], settings: Setti
 
 def _with_person(touches: ir.Table, people: ir.Table) -> ir.Table:
     """Touches with the person_id and account_id of their strongest identifier instead of the login_key."""
-    ranks = ibis.cases(*((people.id_kind == kind, f"{rank}:") for rank, kind in enumerate(_IDENTIFIERS, start=1)))
+    ranks = ibis.cases(*((people.id_kind == kind, str(rank)) for rank, kind in enumerate(_IDENTIFIERS, start=1)))
     known = people.filter(people.id_kind.isin(list(_IDENTIFIERS))).select(
-        "person_id", "account_id", key=ranks.concat(people.id_value)
+        "person_id", "account_id", "id_value", rank=ranks
     )
-    touches = touches.mutate(strongest=touches.login_key.fill_null(touches.device_key))
-    joined = touches.left_join(known, touches.strongest == known.key).select(
+    strongest = touches.login_key.fill_null(touches.device_key)
+    touches = touches.mutate(value=strongest.substr(2), rank=strongest.left(1))
+    joined = touches.left_join(known, [("value", "id_value"), "rank"]).select(
         "touch_id", "kind", "bot_reason", "device_key", "person_id", "account_id"
     )
     return joined.mutate(person_id=joined.person_id.fill_null(ibis.literal("event:").concat(joined.touch_id)))
@@ -209,20 +212,31 @@ def _with_details(touches: ir.Table, events: ir.Table) -> ir.Table:
     joined = opening.inner_join(touches, opening.event_id == touches.touch_id)
     known = ("touch_id", "person_id", "account_id", "occurred_at", "kind", *_DETAILS)
     columns = (*known, "origin", "bot_reason", "is_internal")
-    opened = joined.select(*columns, "url")
-    return opened.select(*columns, page_host=page_host(opened.url))
+    return with_page_host(joined.select(*columns, "url")).select(*columns, "page_host")
 
 
-def page_host(url: ir.StringColumn) -> ir.StringColumn:
-    """Host of a page address, by plain text functions: URL functions differ between engines."""
-    url = url.lower()
-    bare = ibis.cases(
+def with_page_host(rows: ir.Table) -> ir.Table:
+    """`rows` (url and others) with the host of the page, by plain text functions: URL functions differ between engines.
+
+    Lower case, without port and www.; "-" for a page without host, null without a page.
+    """
+    # Each step is a SELECT of its own: in one expression of all, each would stand as often as the next one reads it.
+    hosted = rows.mutate(page_host=rows.url.lower())
+    for step in (_after_scheme, _until_slash, _without_www):
+        hosted = hosted.mutate(page_host=step(hosted.page_host))
+    return hosted
+
+
+def _after_scheme(url: ir.StringColumn) -> ir.StringColumn:
+    after = ibis.cases(
         (url.startswith("https://"), url.substr(8)), (url.startswith("http://"), url.substr(7)), else_=url
     )
-    host = _until_slash(_until_slash(bare).replace("?", "/").replace("#", "/").replace(":", "/"))
-    short = host.startswith("www.").ifelse(host.substr(4), host)
-    return (short == "").ifelse("-", short)
+    return after.replace("?", "/").replace("#", "/").replace(":", "/")
 
 
-def _until_slash(text: ir.StringValue) -> ir.StringValue:
+def _until_slash(text: ir.StringColumn) -> ir.StringColumn:
     return text.substr(0, text.concat("/").find("/"))
+
+
+def _without_www(host: ir.StringColumn) -> ir.StringColumn:
+    return ibis.cases((host.isin(["", "www."]), "-"), (host.startswith("www."), host.substr(4)), else_=host)

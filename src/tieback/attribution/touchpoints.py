@@ -8,7 +8,7 @@ from ibis.expr import types as ir
 from tieback.attribution.calendar import local_date
 from tieback.attribution.channels import SIGNALS, WEB_KINDS, classified, plain
 from tieback.attribution.rulebook import Rulebook, rulebook
-from tieback.attribution.sessions import page_host
+from tieback.attribution.sessions import with_page_host
 from tieback.config import Settings
 from tieback.schema.remembered import remembered
 
@@ -73,7 +73,7 @@ def _given(sessions: ir.Table) -> dict[str, ir.StringColumn]:
 
 def signals(events: ir.Table) -> ir.Table:
     """`events` (each taken for a touch of its own) with the columns SIGNALS, which the channel rules read."""
-    opened = events.mutate(page_host=page_host(events.url))
+    opened = with_page_host(events)
     given = opened.mutate(**_given(opened))
     return given.mutate(**_plain(given))
 

@@ -7,7 +7,8 @@ Nothing is remembered between runs: every answer is worked out from the facts, s
 from __future__ import annotations
 
 from tieback.identity.accounts import companies, company_addresses, company_domains
+from tieback.identity.observed import together
 from tieback.identity.people import people
 from tieback.identity.solved import solved
 
-__all__ = ["companies", "company_addresses", "company_domains", "people", "solved"]
+__all__ = ["companies", "company_addresses", "company_domains", "people", "solved", "together"]

@@ -22,14 +22,16 @@ _BY_GROUP = 4
 _BY_DOMAIN = 5
 
 
-def accounts(persons_of: PersonsOf, facts: Any, companies: ir.Table, identity: Identity) -> ir.Table:
+def accounts(
+    persons_of: PersonsOf, rows: ir.Table, links: ir.Table, companies: ir.Table, identity: Identity
+) -> ir.Table:
     """The account of each person that has one: person_id, account_id (crm:…, group:… or domain:…).
 
-    persons_of: adds person_id to a table of identifiers. companies: as below. Of several accounts the most trusted
-    source wins, then the latest word, then the smaller id. Sources: contact record, explicit tie, order, named group,
-    e-mail domain.
+    persons_of: adds person_id to a table of identifiers. rows: what stands `together`. companies: as below.
+    Of several accounts the most trusted source wins, then the latest word, then the smaller id. Sources: contact
+    record, explicit tie, order, named group, e-mail domain.
     """
-    stated = memberships(facts, identity.junk)
+    stated = memberships(rows, links, identity.junk)
     is_group = stated.right_kind == "group"
     claims = stated.select(
         id_kind="left_kind",
@@ -39,7 +41,7 @@ def accounts(persons_of: PersonsOf, facts: Any, companies: ir.Table, identity: I
         last_seen_at="last_seen_at",
     )
     columns = ("person_id", "account_id", "trust", "last_seen_at")
-    owned = persons_of(company_addresses(facts, identity))
+    owned = persons_of(company_addresses(rows, identity))
     offered = ibis.union(persons_of(claims).select(*columns), _by_domain(owned, companies).select(*columns))
     best = ibis.window(
         group_by=offered.person_id, order_by=[offered.trust, offered.last_seen_at.desc(), offered.account_id]
@@ -55,18 +57,23 @@ def free_mail_domains() -> frozenset[str]:
 
 
 @remembered
-def company_addresses(facts: Any, identity: Identity) -> ir.Table:
-    """The e-mail addresses that may tell of a company: id_kind, id_value, domain, last_seen_at."""
+def company_addresses(rows: ir.Table, identity: Identity) -> ir.Table:
+    """The e-mail addresses that may tell of a company: id_kind, id_value, domain, last_seen_at.
+
+    rows: what stands `together`.
+    """
     free = free_mail_domains() | {domain.strip().lower() for domain in identity.free_mail}
-    owned = domains(facts, identity.junk)
+    owned = domains(rows)
     return owned.filter(owned.domain.notin(sorted(free)) & (owned.domain != ""))
 
 
 @remembered
-def company_domains(facts: Any, changed: Any, identity: Identity) -> ir.Table:
-    """The domains of the addresses in `facts` and of the CRM accounts that have `changed`, in any version: domain."""
-    own = company_addresses(facts, identity).select("domain")
-    versions = facts.accounts.semi_join(changed.accounts, "account_id")
+def company_domains(rows: ir.Table, crm_accounts: ir.Table, changed: Any, identity: Identity) -> ir.Table:
+    """The domains of the addresses in `rows` (which stand `together`) and of the CRM accounts that have `changed`, in
+    any version: domain.
+    """
+    own = company_addresses(rows, identity).select("domain")
+    versions = crm_accounts.semi_join(changed.accounts, "account_id")
     theirs = versions.filter(versions.domain.notnull()).select(domain=versions.domain.strip().lower())
     return own.union(theirs, distinct=True)
 

@@ -95,13 +95,13 @@ def of_domains(facts: Any, domains: ir.Table) -> SimpleNamespace:
 
 
 @remembered
-def moved(near_facts: Any, settled: ir.Table, people: ir.Table, changed: Any, identity: Identity) -> ir.Table:
+def moved(rows: ir.Table, settled: ir.Table, people: ir.Table, changed: Any, identity: Identity) -> ir.Table:
     """What may make a domain stand for another company, or for none: what, one row each.
 
-    That is an address whose person, by `settled`, is not the one it had in `people`; and any record or address that
-    has `changed`.
+    rows: what stands `together` near the change. That is an address whose person, by `settled`, is not the one it had
+    in `people`; and any record or address that has `changed`.
     """
-    owned = persons_of(company_addresses(near_facts, identity), settled)
+    owned = persons_of(company_addresses(rows, identity), settled)
     had = people.select(id_kind="id_kind", id_value="id_value", had="person_id")
     both = owned.left_join(had, ["id_kind", "id_value"])
     records = [changed.__dict__[name].select(what=key) for name, key in _OF_COMPANIES.items()]

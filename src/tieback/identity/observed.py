@@ -8,36 +8,67 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
+from tieback.config import Identity
 from tieback.identity.identifiers import KINDS, is_junk
 from tieback.schema.facts import CONTACTS, ORDERS
 from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.relations import current
+from tieback.schema.remembered import remembered
 
 STATEMENT = ("left_kind", "left_value", "right_kind", "right_value")
 COMPANY_KINDS = ("account", "group")
-_COMPANY_COLUMNS = {"account": "account_id", "group": "group_id"}
+_COLUMNS = {**IDENTIFIERS, "account": "account_id", "group": "group_id", "domain": "email_domain"}
 
 
-def observed_ties(facts: Any, junk: Iterable[str]) -> ir.Table:
+@remembered
+def together(facts: Any, identity: Identity) -> ir.Table:
+    """What stands together on rows of events, contacts and orders: the combinations of two and more, each once.
+
+    A column for each of KINDS, `account`, `group`, `domain` (the company part of the e-mail address), `record` (the
+    contact that a CRM record is about), identifiers empty where they are junk; `trust` (1 for the CRM's contact record,
+    3 for an order, 4 for what events name), times_seen, last_seen_at. Of what changes, the present state alone counts.
+    """
+    found = []
+    for table, at, trust in (
+        (current(facts.contacts, CONTACTS), "changed_at", 1),
+        (current(facts.orders, ORDERS), "changed_at", 3),
+        (facts.events, "occurred_at", 4),
+    ):
+        carried = {name: table[column] for name, column in _COLUMNS.items() if column in table.columns}
+        rows = table.filter(_number_of(carried.values()) > 1).select(**carried, seen_at=table[at])
+        seen = rows.group_by(*carried).aggregate(times_seen=rows.count(), last_seen_at=rows.seen_at.max())
+        record = seen.contact if trust == 1 else ibis.null("string")
+        every = {name: seen[name] if name in carried else ibis.null("string") for name in _COLUMNS}
+        found.append(
+            seen.select(
+                **every,
+                record=record,
+                trust=ibis.literal(trust, "int64"),
+                times_seen="times_seen",
+                last_seen_at="last_seen_at",
+            )
+        )
+    return _clean(ibis.union(*found), identity.junk)
+
+
+def observed_ties(rows: ir.Table, links: ir.Table, junk: Iterable[str]) -> ir.Table:
     """Ties of two persons' identifiers (STATEMENT columns, left < right), with times_seen and last_seen_at.
 
-    The identifiers on one row tie in a star around the strongest, which joins them as well as all pairs would.
+    rows: as `together` gives them. The identifiers on one row tie in a star around the strongest, which joins them as
+    well as all pairs would.
     """
-    rows = _clean(_combinations(facts, IDENTIFIERS, at_least=2), junk)
-    return _believed(ibis.union(*_star(rows), _explicit(facts.links, KINDS, junk)), facts.links)
+    return _believed(ibis.union(*_star(rows), _explicit(links, KINDS, junk)), links)
 
 
-def memberships(facts: Any, junk: Iterable[str]) -> ir.Table:
+def memberships(rows: ir.Table, links: ir.Table, junk: Iterable[str]) -> ir.Table:
     """Which identifier (left) belongs to which `account` or `group` (right), with times_seen, last_seen_at and `trust`.
 
-    trust: 1 for the CRM's contact record, 2 for an explicit tie, 3 for an order, 4 for what events name; by the lowest.
+    rows: as `together` gives them. trust: theirs, or 2 for an explicit tie; by the lowest.
     A row's company is that of its strongest identifier.
     """
-    rows = _clean(_combinations(facts, {**IDENTIFIERS, **_COMPANY_COLUMNS}, needs=_COMPANY_COLUMNS), junk)
     kind, value = _holder(rows)
     rows = rows.mutate(left_kind=kind, left_value=value)
-    explicit = _explicit(facts.links, COMPANY_KINDS, junk).mutate(trust=ibis.literal(2, "int64"))
-    found = [explicit]
+    found = [_explicit(links, COMPANY_KINDS, junk).mutate(trust=ibis.literal(2, "int64"))]
     for company in COMPANY_KINDS:
         members = rows.filter(rows.left_value.notnull() & rows[company].notnull())
         found.append(
@@ -51,58 +82,16 @@ def memberships(facts: Any, junk: Iterable[str]) -> ir.Table:
                 trust="trust",
             )
         )
-    return _believed(ibis.union(*found), facts.links)
+    return _believed(ibis.union(*found), links)
 
 
-def domains(facts: Any, junk: Iterable[str]) -> ir.Table:
-    """The company part of e-mail addresses: id_kind, id_value, domain, last_seen_at."""
-    contacts, orders = current(facts.contacts, CONTACTS), current(facts.orders, ORDERS)
-    carriers = ((facts.events, "occurred_at"), (contacts, "changed_at"), (orders, "changed_at"))
-    rows = ibis.union(
-        *(
-            table.filter(table.email_hash.notnull() & table.email_domain.notnull()).select(
-                "email_hash", "email_domain", seen_at=table[at]
-            )
-            for table, at in carriers
-        )
+def domains(rows: ir.Table) -> ir.Table:
+    """The company part of e-mail addresses: id_kind, id_value, domain, last_seen_at. rows: as `together` gives them."""
+    known = rows.filter(rows.email.notnull() & rows.domain.notnull())
+    tidy = known.select(
+        "last_seen_at", id_kind=ibis.literal("email"), id_value=known.email, domain=known.domain.strip().lower()
     )
-    known = rows.group_by(id_value=rows.email_hash, domain=rows.email_domain).aggregate(last_seen_at=rows.seen_at.max())
-    known = known.filter(~is_junk(known.id_value, junk))
-    tidy = known.select("id_value", "last_seen_at", domain=known.domain.strip().lower(), id_kind=ibis.literal("email"))
     return tidy.group_by("id_kind", "id_value", "domain").aggregate(last_seen_at=tidy.last_seen_at.max())
-
-
-def _combinations(facts: Any, columns: dict[str, str], *, at_least: int = 1, needs: Iterable[str] = ()) -> ir.Table:
-    """The combinations of identifiers found on rows of events, contacts and orders.
-
-    A column for each of `columns` (name: the facts' column), `record` (the contact that a CRM record is about),
-    `trust`, times_seen, last_seen_at. Rows with fewer than `at_least` of them, or none of `needs`, are left out.
-    """
-    found = []
-    for table, at, trust in (
-        (current(facts.contacts, CONTACTS), "changed_at", 1),
-        (current(facts.orders, ORDERS), "changed_at", 3),
-        (facts.events, "occurred_at", 4),
-    ):
-        carried = {name: table[column] for name, column in columns.items() if column in table.columns}
-        rows = table.filter(_number_of(carried.values()) >= at_least)
-        wanted = [carried[name] for name in needs if name in carried]
-        if wanted:
-            rows = rows.filter(_number_of(wanted) >= 1)
-        rows = rows.select(**carried, seen_at=table[at])
-        seen = rows.group_by(*carried).aggregate(times_seen=rows.count(), last_seen_at=rows.seen_at.max())
-        record = seen.contact if trust == 1 else ibis.null("string")
-        every = {name: seen[name] if name in carried else ibis.null("string") for name in columns}
-        found.append(
-            seen.select(
-                **every,
-                record=record,
-                trust=ibis.literal(trust, "int64"),
-                times_seen="times_seen",
-                last_seen_at="last_seen_at",
-            )
-        )
-    return ibis.union(*found)
 
 
 def _number_of(values: Iterable[ir.Value]) -> ir.IntegerValue:
@@ -111,8 +100,8 @@ def _number_of(values: Iterable[ir.Value]) -> ir.IntegerValue:
 
 
 def _clean(rows: ir.Table, junk: Iterable[str]) -> ir.Table:
-    """`rows` with NULL in place of junk."""
-    texts = [name for name in rows.columns if rows[name].type().is_string()]
+    """`rows` with NULL in place of junk identifiers."""
+    texts = [name for name in rows.columns if rows[name].type().is_string() and name != "domain"]
     return rows.mutate(**{name: is_junk(rows[name], junk).ifelse(ibis.null("string"), rows[name]) for name in texts})
 
 

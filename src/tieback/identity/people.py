@@ -14,31 +14,35 @@ from tieback.schema.remembered import remembered
 
 
 @remembered
-def people(components: ir.Table, facts: Any, identity: Identity) -> ir.Table:
+def people(components: ir.Table, rows: ir.Table, facts: Any, identity: Identity) -> ir.Table:
     """Every identifier found in any fact, with its person and account (PEOPLE).
 
     components: what the fixpoint of `labels` came to. An identifier tied to none is a person of its own.
+    rows: what stands `together` on `facts`.
     person_id is the smallest identifier of the group, as kind:value.
     """
 
-    def of(rows: ir.Table) -> ir.Table:
-        return persons_of(rows, components)
+    def of(named: ir.Table) -> ir.Table:
+        return persons_of(named, components)
 
-    known = companies(of(company_addresses(facts, identity)), facts.accounts, identity)
-    return _with_accounts(of(identifiers(facts, identity.junk)), accounts(of, facts, known, identity))
+    known = companies(of(company_addresses(rows, identity)), facts.accounts, identity)
+    return _with_accounts(of(identifiers(facts, identity.junk)), accounts(of, rows, facts.links, known, identity))
 
 
 @remembered
-def some_people(components: ir.Table, facts: Any, ids: ir.Table, known: ir.Table, identity: Identity) -> ir.Table:
+def some_people(
+    components: ir.Table, rows: ir.Table, facts: Any, ids: ir.Table, known: ir.Table, identity: Identity
+) -> ir.Table:
     """The rows of PEOPLE for `ids`, which are closed (see `tieback.identity.affected`), from the `facts` near them.
 
-    known: the companies that their domains stand for, as `companies` finds them among all facts.
+    rows: what stands `together` on `facts`. known: the companies that their domains stand for, as `companies` finds
+    them among all facts.
     """
 
-    def of(rows: ir.Table) -> ir.Table:
-        return persons_of(rows, components)
+    def of(named: ir.Table) -> ir.Table:
+        return persons_of(named, components)
 
-    found = _with_accounts(of(identifiers(facts, identity.junk)), accounts(of, facts, known, identity))
+    found = _with_accounts(of(identifiers(facts, identity.junk)), accounts(of, rows, facts.links, known, identity))
     return found.semi_join(ids, ["id_kind", "id_value"]).select(*found.columns)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 from ibis.expr import types as ir
@@ -23,9 +23,12 @@ class Solver(Protocol):
     def read(self, expression: ir.Table) -> pa.Table: ...
 
 
-def solved(engine: Solver, facts: Any, rules: Identity) -> tuple[ir.Table, ir.Table]:
-    """The components of all identifiers that `facts` tie, and the ties that were cut (LINK_CUTS)."""
-    seen = engine.scratch("ties", ties(facts, rules))
+def solved(engine: Solver, rows: ir.Table, links: ir.Table, rules: Identity) -> tuple[ir.Table, ir.Table]:
+    """The components of all identifiers that facts tie, and the ties that were cut (LINK_CUTS).
+
+    rows: what stands `together` on facts. links: as declared.
+    """
+    seen = engine.scratch("ties", ties(rows, links, rules))
     tied = engine.scratch("pairs", pairs(seen))
     components = engine.fixpoint("components", *labels(tied))
     doubtful = engine.scratch("suspects", suspects(tied, components, rules))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ibis
 from ibis.expr import types as ir
 
@@ -16,9 +14,12 @@ _RANKS = [(kind, len(KINDS) - place) for place, kind in enumerate(KINDS)]  # use
 
 
 @remembered
-def ties(facts: Any, identity: Identity) -> ir.Table:
-    """What facts say of two identifiers of persons, each pair once, junk and what was taken back left out."""
-    return observed_ties(facts, identity.junk)
+def ties(rows: ir.Table, links: ir.Table, identity: Identity) -> ir.Table:
+    """What facts say of two identifiers of persons, each pair once, junk and what was taken back left out.
+
+    rows: what stands `together`. links: as declared.
+    """
+    return observed_ties(rows, links, identity.junk)
 
 
 @remembered

@@ -23,7 +23,12 @@ Self = TypeVar("Self", bound="Engine")
 
 
 class Builder(Protocol):
-    """What a stage needs of an engine: keep an expression, repeat one until it settles, read a small result."""
+    """What a stage needs of an engine: keep an expression, repeat one until it settles, read a small result.
+
+    starts_slowly: True where a statement costs more to start than to read rows again that it does not need.
+    """
+
+    starts_slowly: ClassVar[bool]
 
     def save(self, table: Table, expression: ir.Table) -> int:
         """Build `table` anew; returns its number of rows."""
@@ -62,6 +67,7 @@ class Engine(ABC):
 
     name: ClassVar[str]  # as in `Building 'people' on NAME failed`
     dialect: ClassVar[str]  # one of tieback.schema.ddl.DIALECTS
+    starts_slowly: ClassVar[bool] = False
     _few_rows = False
 
     @abstractmethod

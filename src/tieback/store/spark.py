@@ -111,6 +111,7 @@ class Spark(Engine):
 
     name = "spark"
     dialect = "databricks"  # which Spark 4 reads
+    starts_slowly = True
 
     def __init__(self, session: SparkSession, lake: Lake, for_few_rows: Mapping[str, str]) -> None:
         self._session = session

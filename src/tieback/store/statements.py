@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import ibis
 import pyarrow as pa
@@ -21,6 +22,8 @@ class Statements:
 
     What must be done between them stands as comments.
     """
+
+    starts_slowly: ClassVar[bool] = False
 
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
