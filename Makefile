@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS)
 
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: they compile no module twice
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test engines engines-whole laws readers check format bench docs lock clean environment python

@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,22 +62,27 @@ def bench_refresh(people: int, rounds: int) -> bool:
     facts = PLACE / "facts.duckdb"
     facts.unlink(missing_ok=True)
     write_facts(facts, people)
-    ours, theirs = [], []
+    ours, theirs, shares = [], [], []
     for _ in range(rounds):
         workspace = _workspace()
         shutil.copy(facts, workspace / "warehouse.duckdb")
-        ours.append(python("benchmarks.stages", workspace))
+        run = python("benchmarks.stages", workspace)
+        publishing, whole = (float(line.split()[1]) for line in run.output.strip().splitlines()[-2:])
+        WHOLE.write_text(str(whole))
+        shares.append(publishing / (whole - publishing))
+        # The script publishes nothing, and publishing has a bound of its own.
+        ours.append(replace(run, seconds=run.seconds - publishing))
         rival = PLACE / "rival.duckdb"
         shutil.copy(facts, rival)
         theirs.append(python("benchmarks.rival", rival, MEMORY))
     _table("tieback run --full, with the most memory held during each stage", ours[-1].output)
     _table("by hand", theirs[-1].output)
     _same_numbers(_workspace(), PLACE / "rival.duckdb")
-    publishing, whole = (float(line.split()[1]) for line in ours[-1].output.strip().splitlines()[-2:])
-    WHOLE.write_text(str(whole))
-    share = publishing / (whole - publishing)
-    print(f"  publishing the run {publishing:.1f} s = {share:.1%} of computing it, at most {MOST_PUBLISHING:.0%}")
-    is_fast = _verdict("tieback run --full", ours, "script by hand", theirs, MOST_REFRESH)
+    share = statistics.median(shares)
+    print(
+        f"  publishing the run is {share:.1%} of computing it, at most {MOST_PUBLISHING:.0%}; the whole {whole:.1f} s"
+    )
+    is_fast = _verdict("run, not published", ours, "script by hand", theirs, MOST_REFRESH)
     return is_fast and share <= MOST_PUBLISHING
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.laws.worlds import SETTINGS
@@ -99,6 +100,28 @@ def test_rows_are_replaced_by_what_equals_them(store: Spark) -> None:
     found = [row["deal_id"] for row in store.read(relation(deals).select("deal_id")).to_pylist()]
     assert sorted(found) == ["none", "x"]
     assert store.rows("SELECT count(*) AS n FROM deals") == [{"n": 2}]
+
+
+def test_each_model_lies_in_files_of_its_own(store: Spark, tmp_path: Path) -> None:
+    """Whoever asks for one model reads no other's rows; the cluster and the reader beside it find them all."""
+    models = ["linear", "", "a b/c=d", "linear"]
+    rows = pa.table(
+        {
+            "model": models,
+            "conversion_id": [f"c{number}" for number in range(len(models))],
+            "touch_id": pa.nulls(len(models), pa.string()),
+            "share": [1.0] * len(models),
+            "value_minor": list(range(len(models))),
+        }
+    )
+    with store.transaction():
+        store.make(TABLES["credits"])
+        assert store.load(TABLES["credits"], rows) == len(models)
+    files = [file for part in (tmp_path / "lake" / "parts").rglob("credits-*") for file in part.rglob("*.parquet")]
+    held_in = [set(pq.read_table(file, partitioning=None)["model"].to_pylist()) for file in files]
+    assert {model for (model,) in held_in} == set(models)
+    assert sorted(store.read(relation(TABLES["credits"]).select("model"))["model"].to_pylist()) == sorted(models)
+    assert sorted(row["model"] for row in store.rows("SELECT model FROM credits")) == sorted(models)
 
 
 def test_a_large_table_of_rows_goes_through_the_lake(store: Spark) -> None:

@@ -159,6 +159,7 @@ CREDITS = Table(
     grain="model × conversion × touch",
     key=("model", "conversion_id", "touch_id"),
     meaning="What each touch earned under each model. The row without a touch is the conversion's Unattributed part.",
+    partition="model",
     columns=(
         text("model", "Attribution model", required=True),
         text("conversion_id", "Conversion", required=True),
@@ -186,6 +187,7 @@ PERFORMANCE = Table(
         "landing_page",
     ),
     meaning="Everything a report adds up. Rows of cost and visits belong to no model and to every basis.",
+    partition="model",
     columns=(
         Column("date", "date", "Day, by the basis", required=True),
         text("basis", "conversion, touch or spend; empty for cost and visits", required=True),

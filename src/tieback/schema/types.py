@@ -28,7 +28,7 @@ class Table:
     """One table: what a row stands for (`grain`), which columns name it (`key`), and what it holds.
 
     version: the column by which a later row replaces an earlier one of the same `subject`; empty when
-    rows never change.
+    rows never change. partition: the column by whose values a lake keeps rows in files of their own; empty for none.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Table:
     meaning: str
     columns: tuple[Column, ...]
     version: str = ""
+    partition: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

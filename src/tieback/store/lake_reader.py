@@ -77,6 +77,6 @@ class LakeReader:
         return found
 
     def _scan(self, paths: list[str]) -> str:
-        found = (file for path in paths for file in sorted((self._folder / path).glob("*.parquet")))
+        found = (file for path in paths for file in sorted((self._folder / path).rglob("*.parquet")))
         files = ", ".join("'" + str(file).replace("'", "''") + "'" for file in found)
-        return f"SELECT * FROM read_parquet([{files}])"
+        return f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
-from tieback.schema import Table
+from tieback.schema import TABLES, Table
 from tieback.schema.ddl import COLUMN_TYPES
 from tieback.store.engine import SCRATCH, Engine, statement_error
 from tieback.store.lake import Held, Lake, Part
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
+_APART = "apart"  # the column that names folders
 _SMALL = 1_000_000  # bytes of rows that travel with a plan; more are written to the lake first
 
 # What makes Spark answer as the other engines do, whatever the cluster's own settings are.
@@ -146,7 +147,8 @@ class Spark(Engine):
             yield
             for name, held in self._lake.tables.items():
                 if held.is_piled_up():
-                    path, rows = self._written(name, self._frame(f"SELECT * FROM {name}", name), held)
+                    frame = self._frame(f"SELECT * FROM {name}", name)
+                    path, rows = self._written(name, frame, held, apart=TABLES[name].partition)
                     self._lake.rewrite(name, Part(path, rows))
             self._lake.publish()
         except BaseException:
@@ -217,7 +219,8 @@ class Spark(Engine):
         """The rows of `select` as a part of `table`, written and not yet added."""
         held = self._lake.tables[table.name]
         frame = self._frame(select, table.name).toDF(*held.columns)
-        return Part(*self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required]))
+        required = [column.name for column in table.columns if column.required]
+        return Part(*self._written(table.name, frame, held, required, table.partition))
 
     def _leaving(self, table: Table, columns: list[str], select: str) -> Part:
         """Likewise a part that takes out of `table` what equals a row of `select` in `columns`."""
@@ -271,27 +274,33 @@ class Spark(Engine):
         return self._session.sql(f"SELECT {nothing} WHERE false") if found is None else found
 
     def _scan(self, schema: str | StructType, paths: list[str]) -> DataFrame:
-        return self._gathered(self._session.read.schema(schema).parquet(*(self._lake.uri(path) for path in paths)))
+        # Files of one value each lie in folders of their own, and hold it too: their statistics say what to leave out.
+        reader = self._session.read.schema(schema).option("recursiveFileLookup", "true")
+        return self._gathered(reader.parquet(*(self._lake.uri(path) for path in paths)))
 
     def _gathered(self, frame: DataFrame) -> DataFrame:
         """Few rows in one partition: they need no shuffle then, whatever they are joined or put in order by."""
         return frame.coalesce(1) if self._holds_few_rows and _PARTITIONS in self._for_few_rows else frame
 
-    def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
+    def _written(
+        self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None, apart: str = ""
+    ) -> tuple[str, int]:
         """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
 
-        They are counted while they are written.
+        They are counted while they are written. apart: the column by whose values files are kept apart.
         """
         from pyspark.sql import Observation
         from pyspark.sql import functions as f
 
         types = COLUMN_TYPES[self.dialect]
-        typed = frame.select(*(f.col(column).cast(types[kind]) for column, kind in held.columns.items()))
+        columns = {column: f.col(column).cast(types[kind]) for column, kind in held.columns.items()}
+        typed = frame.select(*columns.values(), *([columns[apart].alias(_APART)] if apart else []))
         missing = [f.count_if(f.col(column).isNull()).alias(column) for column in required or []]
         seen = Observation()
         path = self._lake.new_part(name)
         with _plain_errors(name, ""):
-            typed.observe(seen, f.count(f.lit(1)).alias(" rows"), *missing).write.parquet(self._lake.uri(path))
+            observed = typed.observe(seen, f.count(f.lit(1)).alias(" rows"), *missing)
+            observed.write.parquet(self._lake.uri(path), partitionBy=[_APART] if apart else None)
             counted = seen.get
         empty = [column for column in required or [] if counted[column]]
         if empty:
