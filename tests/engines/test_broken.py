@@ -23,7 +23,8 @@ from tieback.store import DuckDB, Engine
 from tieback.store.compiler import compiler_dialect
 
 FEW = msgspec.structs.replace(SETTINGS, models={"linear": {}, "position_based": {}})
-_EVEN = {"duckdb": "round_even", "clickhouse": "roundBankers", "postgres": "round"}  # Postgres: of a fraction, that is
+# What rounds half to even; Postgres' own does, of a fraction.
+_EVEN = {"duckdb": "round_even", "clickhouse": "roundBankers", "postgres": "round", "databricks": "bround"}
 
 
 def nulls_elsewhere(node: Any, dialect: str) -> Any:
@@ -57,7 +58,8 @@ ROUNDINGS = (to_even, plain_round, cut_off)
 def _is_rounding(node: Any) -> bool:
     """True for floor(number + 0.5), which is how tieback rounds."""
     added = node.this.unnest() if isinstance(node, sge.Floor) else None
-    return isinstance(added, sge.Add) and added.expression.unnest().sql() == "0.5"
+    half = added.expression.unnest() if isinstance(added, sge.Add) else None
+    return half is not None and (half.this if isinstance(half, sge.Cast) else half).sql() == "0.5"
 
 
 def _number(rounding: Any) -> Any:
