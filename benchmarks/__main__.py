@@ -16,6 +16,7 @@ import duckdb
 from benchmarks.facts import TOUCHES_A_PERSON, write_facts
 from benchmarks.measure import Measured, python
 from benchmarks.model import modelled, stages
+from benchmarks.same import same_numbers
 from tieback.config import SALT_NAME
 from tieback.schema import TABLES
 
@@ -176,26 +177,11 @@ def _workspace(name: str = "workspace", memory: str = MEMORY) -> Path:
 
 
 def _same_numbers(workspace: Path, rival: Path) -> None:
-    """End the benchmark when the two came to different credit or performance: then they did different work."""
     door = duckdb.connect()
     door.execute(
         f"ATTACH '{workspace / 'warehouse.duckdb'}' AS ours (READ_ONLY); ATTACH '{rival}' AS theirs (READ_ONLY)"
     )
-    credit = """
-        SELECT a.model FROM ours.credits a FULL JOIN theirs.credits b
-        ON a.model = b.model AND a.conversion_id = b.conversion_id AND a.touch_id IS NOT DISTINCT FROM b.touch_id
-        WHERE a.value_minor IS DISTINCT FROM b.value_minor OR coalesce(abs(a.share - b.share), 1) > 1e-9
-    """
-    names = "date, basis, model, channel, source, medium, campaign, content, landing_page"
-    revenue = f"SELECT {names}, sum(revenue_minor) FROM {{}}.performance WHERE model <> '' GROUP BY ALL"
-    one, other = revenue.format("ours"), revenue.format("theirs")
-    found = {"credits": credit, "performance": f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})"}
-    for what, select in found.items():
-        different = door.sql(select).count("*").fetchall()[0][0]
-        rows = door.sql(f"FROM ours.{what}").count("*").fetchall()[0][0]
-        print(f"  {what}: {rows:,} rows, {different:,} of them different")
-        if different:
-            sys.exit(f"The rival's {what} are not tieback's: the comparison would mean nothing.")
+    same_numbers(lambda select: door.sql(select).count("*").fetchall()[0][0], "ours.{}", "theirs.{}")
 
 
 def _table(title: str, output: str) -> None:

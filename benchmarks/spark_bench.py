@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from urllib.parse import urlencode
 
 from benchmarks.facts import write_facts
 from benchmarks.measure import python
+from benchmarks.same import same_numbers
 from benchmarks.spark_stages import processor_seconds, seconds
 from tests.spark_cluster import Cluster
 from tieback.schema import FACTS
@@ -63,8 +63,8 @@ def bench_spark(place: Path, people: int, rounds: int) -> bool:
             lake = _copy(facts, place / "spark-lake")
             ours.append(_run(cluster, "benchmarks.spark_stages", lake))
             theirs.append(_run(cluster, "benchmarks.spark_rival", facts, rival))
-    _same_numbers(place / "spark-lake", rival)
     _table(("tieback", "by hand"), ours, theirs)
+    _same_numbers(place / "spark-lake", rival)
     ratio = statistics.median(a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True))
     print(f"  ratio {ratio:.2f}, at most {MOST_BY_HAND}")
     return ratio <= MOST_BY_HAND
@@ -144,19 +144,13 @@ def _url(cluster: Cluster, lake: Path) -> str:
 
 
 def _same_numbers(lake: Path, rival: Path) -> None:
-    """End the benchmark when the two came to different credit or performance: then they did different work."""
     reader = LakeReader(Lake(LocalFiles(f"file://{lake.resolve()}"), read_only=True), lake.resolve())
-    credit = "SELECT model, conversion_id, touch_id, value_minor, round(share, 6) FROM {}"
-    keys = "date, basis, model, channel, source, medium, campaign, content, landing_page"
-    earned = f"SELECT {keys}, sum(revenue_minor) FROM {{}} WHERE model <> '' GROUP BY ALL"
-    for name, select in (("credits", credit), ("performance", earned)):
-        one = select.format(name)
-        other = select.format(f"read_parquet('{rival / name}/*.parquet')")
-        both = f"SELECT count(*) AS n FROM (({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one}))"
-        different, rows = reader.rows(both)[0]["n"], reader.rows(f"SELECT count(*) AS n FROM ({one})")[0]["n"]
-        print(f"  {name}: {rows:,} rows, {different:,} of them different")
-        if different:
-            sys.exit(f"The rival's {name} are not tieback's: the comparison would mean nothing.")
+
+    def count(select: str) -> int:
+        found: int = reader.rows(f"SELECT count(*) AS n FROM ({select})")[0]["n"]
+        return found
+
+    same_numbers(count, "{}", f"read_parquet('{rival}/{{}}/*.parquet')")
     reader.close()
 
 

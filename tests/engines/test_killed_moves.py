@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.company import workspace
+from tests.engines.conftest import WHOLE
 
 # MOVE_SEEDS=10 kills at other points, too.
 SEEDS = range(int(os.environ.get("MOVE_SEEDS", "1")))
@@ -27,6 +29,7 @@ from tieback.cli import main
 from tieback.store import DuckDB, moving
 from tieback.store.clickhouse_links import InProcess
 from tieback.store.postgres import Postgres
+from tieback.store.spark import Spark
 
 moving._CELLS = 2000
 left, later = [int(sys.argv.pop(1))], int(sys.argv.pop(1)) / 1e6
@@ -43,8 +46,10 @@ def counted(run):
         return run(self, *given, **more)
     return killing
 
-for kind, name in ((DuckDB, "execute"), (Postgres, "execute"), (InProcess, "run"), (InProcess, "query")):
-    setattr(kind, name, counted(getattr(kind, name)))
+STATEMENTS = {DuckDB: ("execute",), Postgres: ("execute",), InProcess: ("run", "query"), Spark: ("_frame", "_written")}
+for kind, names in STATEMENTS.items():
+    for name in names:
+        setattr(kind, name, counted(getattr(kind, name)))
 main()
 """
 IN_USE = "The workspace is in use by"  # until the server has seen that its client is gone
@@ -83,18 +88,37 @@ def is_at(folder: Path, place: str) -> bool:
     return json.dumps(place) in (folder / "tieback.toml").read_text()
 
 
-@pytest.mark.xdist_group("postgres")
-@pytest.mark.parametrize("seed", SEEDS)
-def test_killed_at_any_point_a_move_between_engines_goes_on(tmp_path: Path, seed: int) -> None:
-    """From DuckDB to Postgres and on to ClickHouse: whatever was cut off, the last attempt arrives whole."""
+def to_servers(tmp_path: Path) -> list[str]:
+    """To Postgres and on to ClickHouse."""
     for package in ("psycopg", "chdb"):
         pytest.importorskip(package, reason=f"{package} (make engines)")
     from tests.postgres_server import new_schema, server
 
+    return [server().url(new_schema()), f"chdb://{tmp_path}/chdb?database=moved"]
+
+
+def to_spark(tmp_path: Path) -> list[str]:
+    """To a cluster and back."""
+    pytest.importorskip("pyspark", reason="pyspark (make engines)")
+    from tests.spark_cluster import cluster
+
+    return [cluster().url(tmp_path / "lake"), f"duckdb://{tmp_path}/back.duckdb"]
+
+
+WAYS = (to_servers, to_spark) if WHOLE else (to_servers,)  # Spark starts anew after each kill
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_at_any_point_a_move_between_engines_goes_on(
+    tmp_path: Path, seed: int, way: Callable[[Path], list[str]]
+) -> None:
+    """Whatever was cut off, the last attempt arrives whole."""
     folder = tmp_path / "company"
     folder.mkdir()
     workspace(folder)
     told, dice = report(folder), random.Random(seed)
-    for place in (server().url(new_schema()), f"chdb://{tmp_path}/chdb?database=moved"):
+    for place in way(tmp_path):
         assert move_killed(folder, place, dice) >= KILLS
         assert report(folder) == told
