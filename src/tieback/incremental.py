@@ -297,10 +297,10 @@ class Update:
     def _added_up(
         self, when: str, again: ir.Table, credit: ir.Table, touches: ir.Table, sales: ir.Table, paths: ir.Table
     ) -> ir.Table:
-        credited = self.engine.scratch("credited_touches", metrics.credited_touches(credit, touches))
+        cells = self.engine.scratch("cells", metrics.cells(touches))
+        credited = self.engine.scratch("credited_touches", metrics.credited_touches(credit, touches, cells))
         sales, paths = self._of(again, "sales", sales), self._of(again, "paths", paths)
         lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, sales, paths))
-        cells = metrics.cells(credited)
         rows = (metrics.earned(lines, cells, self.at.costs, basis) for basis in ("conversion", "touch"))
         return self.engine.scratch(
             f"{when}_performance", ibis.union(*(fitted(each, TABLES["performance"]) for each in rows))

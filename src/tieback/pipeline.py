@@ -131,8 +131,8 @@ def _credits(engine: Builder, at: Any, settings: Settings) -> int:
 
 def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     performance = TABLES["performance"]
-    touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints))
-    cells = engine.scratch("cells", metrics.cells(touches))
+    cells = engine.scratch("cells", metrics.cells(at.touchpoints))
+    touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints, cells))
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
     # A model and basis at a time, where that costs little: its rows lie together, so that a report reads little else.
     models = list(attribution.models.load(settings.models))

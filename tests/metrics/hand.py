@@ -211,8 +211,9 @@ def _performance() -> str:
 
 def whole_performance(at: Any) -> Any:
     """All rows of `performance` as one expression; the pipeline adds them model by model."""
-    touches = credited_touches(at.credits, at.touchpoints)
-    lines, named = credit_lines(at.credits, touches, at.conversions, at.journeys), cells(touches)
+    named = cells(at.touchpoints)
+    touches = credited_touches(at.credits, at.touchpoints, named)
+    lines = credit_lines(at.credits, touches, at.conversions, at.journeys)
     credit = (earned(lines, named, at.costs, basis) for basis in BASES)
     parts = (*credit, observed(at.touchpoints, at.costs))
     return ibis.union(*(fitted(part, TABLES["performance"]) for part in parts))

@@ -199,9 +199,9 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     kept = [column for column in at.conversions.columns if column not in ATTRIBUTES]
     conversions = at.conversions.select(*kept).left_join(attributes, "conversion_id")
     conversions = conversions.select(*kept, *ATTRIBUTES)
-    touches = store.scratch("credited_touches", credited_touches(credit, at.touchpoints))
+    named = store.scratch("cells", cells(at.touchpoints))
+    touches = store.scratch("credited_touches", credited_touches(credit, at.touchpoints, named))
     lines = store.scratch("lines", credit_lines(credit, touches, conversions, at.journeys, ATTRIBUTES))
-    named = store.scratch("cells", cells(touches))
     rows = (earned(lines, named, at.costs, basis, ATTRIBUTES) for basis in BASES)
     store.scratch("by_account", ibis.union(*rows))
     return _BY_ACCOUNT, _ATTRIBUTES

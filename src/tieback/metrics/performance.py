@@ -89,18 +89,31 @@ def is_sale(conversions: ir.Table) -> ir.BooleanValue:
 
 
 @remembered
-def credited_touches(credits: ir.Table, touchpoints: ir.Table) -> ir.Table:
-    """The touches that earned credit, with their dimensions; those with all dimensions the same share one `cell`."""
+def cells(touches: ir.Table) -> ir.Table:
+    """Each combination of the KEYS on `touches`, numbered: cell and the KEYS."""
     import ibis
 
-    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *KEYS)
-    return credited.mutate(cell=ibis.dense_rank().over(order_by=[credited[key] for key in KEYS]))
+    each = touches.select(*KEYS).distinct()
+    return each.mutate(cell=ibis.row_number().over(order_by=[each[key] for key in KEYS]))
 
 
 @remembered
-def cells(touches: ir.Table) -> ir.Table:
-    """The dimensions of each cell of `credited_touches`: cell and the KEYS."""
-    return touches.group_by("cell").aggregate(**{key: touches[key].max() for key in KEYS})
+def credited_touches(credits: ir.Table, touchpoints: ir.Table, cells: ir.Table) -> ir.Table:
+    """The touches that earned credit: touch_id, touch_date and `cell`, which stands for the KEYS of them in `cells`."""
+    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *KEYS)
+    ours, theirs = _comparable(credited), _comparable(cells)
+    known = cells.select("cell", **theirs)
+    named = credited.select("touch_id", "touch_date", **ours)
+    return named.inner_join(known, list(theirs)).select("touch_id", "touch_date", "cell")
+
+
+def _comparable(rows: ir.Table) -> dict[str, ir.Value]:
+    """The KEYS of `rows` so that an empty one equals an empty one, and no other: texts, and which of them are empty."""
+    import ibis
+
+    texts = {f"cell_{key}": rows[key].fill_null("") for key in KEYS}
+    empty = reduce(add, (ibis.ifelse(rows[key].isnull(), 2**place, 0) for place, key in enumerate(KEYS)))
+    return {**texts, "cell_empty": empty.cast("int64")}
 
 
 @remembered
