@@ -32,7 +32,7 @@ test: environment  ## run every test that this machine can run, and name those i
 
 engines: $(VENV)/.engines  ## install the other engines (1.5 GB), so that `make test` tests on them too
 
-engines-whole: engines  ## run the whole conformance kit on every engine, also what takes Spark an hour
+engines-whole: engines  ## run the whole conformance kit on every engine, also what takes Spark half an hour
 	@ENGINES_WHOLE=1 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/engines $(ARGS)
 
 laws: environment  ## hold the laws over many more random worlds than `make test` has time for

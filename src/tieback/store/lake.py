@@ -37,10 +37,14 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A table as it stands: its columns and their types, and its parts in the order in which they came."""
+    """A table as it stands: its columns and their types, and its parts in the order in which they came.
+
+    partition: the column by whose values rows lie in files of their own; empty for none.
+    """
 
     columns: dict[str, Type]
     parts: tuple[Part, ...] = ()
+    partition: str = ""
 
     def layers(self) -> Iterator[tuple[tuple[str, ...], list[Part]]]:
         """Its parts in order, neighbours that are read alike together: what removes them by, and the parts."""
@@ -129,11 +133,11 @@ class Lake:
     def add(self, name: str, part: Part) -> None:
         """Add a part that is written to the table `name`."""
         held = self.tables[name]
-        self.tables[name] = Held(held.columns, (*held.parts, part))
+        self.tables[name] = msgspec.structs.replace(held, parts=(*held.parts, part))
 
     def rewrite(self, name: str, part: Part) -> None:
         """Put one part in place of all those of the table `name`."""
-        self.tables[name] = Held(self.tables[name].columns, (part,))
+        self.tables[name] = msgspec.structs.replace(self.tables[name], parts=(part,))
 
     def new_part(self, name: str) -> str:
         """A path, below the lake, for a new part of the table `name`."""
@@ -201,7 +205,7 @@ class Lake:
 
 
 def _empty(table: Table) -> Held:
-    return Held({column.name: column.type for column in table.columns})
+    return Held({column.name: column.type for column in table.columns}, partition=table.partition)
 
 
 def _file(number: int) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from tieback.errors import ConfigError, TiebackError, WorkspaceError
-from tieback.schema import TABLES, Table
+from tieback.schema import Table
 from tieback.schema.ddl import COLUMN_TYPES
 from tieback.store.engine import SCRATCH, Engine, statement_error
 from tieback.store.lake import Held, Lake, Part
@@ -40,6 +40,7 @@ _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.maxConcurrentOutputFileWriters": "64",  # or rows are sorted first by what their files are kept apart by
 }
 # While a lake holds few rows, a statement costs what planning, compiling and starting jobs cost: these make it one job
 # of few tasks.
@@ -147,8 +148,7 @@ class Spark(Engine):
             yield
             for name, held in self._lake.tables.items():
                 if held.is_piled_up():
-                    frame = self._frame(f"SELECT * FROM {name}", name)
-                    path, rows = self._written(name, frame, held, apart=TABLES[name].partition)
+                    path, rows = self._written(name, self._frame(f"SELECT * FROM {name}", name), held)
                     self._lake.rewrite(name, Part(path, rows))
             self._lake.publish()
         except BaseException:
@@ -219,8 +219,7 @@ class Spark(Engine):
         """The rows of `select` as a part of `table`, written and not yet added."""
         held = self._lake.tables[table.name]
         frame = self._frame(select, table.name).toDF(*held.columns)
-        required = [column.name for column in table.columns if column.required]
-        return Part(*self._written(table.name, frame, held, required, table.partition))
+        return Part(*self._written(table.name, frame, held, required=[c.name for c in table.columns if c.required]))
 
     def _leaving(self, table: Table, columns: list[str], select: str) -> Part:
         """Likewise a part that takes out of `table` what equals a row of `select` in `columns`."""
@@ -282,19 +281,18 @@ class Spark(Engine):
         """Few rows in one partition: they need no shuffle then, whatever they are joined or put in order by."""
         return frame.coalesce(1) if self._holds_few_rows and _PARTITIONS in self._for_few_rows else frame
 
-    def _written(
-        self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None, apart: str = ""
-    ) -> tuple[str, int]:
+    def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
         """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
 
-        They are counted while they are written. apart: the column by whose values files are kept apart.
+        They are counted while they are written.
         """
         from pyspark.sql import Observation
         from pyspark.sql import functions as f
 
         types = COLUMN_TYPES[self.dialect]
         columns = {column: f.col(column).cast(types[kind]) for column, kind in held.columns.items()}
-        typed = frame.select(*columns.values(), *([columns[apart].alias(_APART)] if apart else []))
+        apart = [columns[held.partition].alias(_APART)] if held.partition else []
+        typed = frame.select(*columns.values(), *apart)
         missing = [f.count_if(f.col(column).isNull()).alias(column) for column in required or []]
         seen = Observation()
         path = self._lake.new_part(name)
