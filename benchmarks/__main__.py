@@ -63,7 +63,7 @@ def bench_refresh(people: int, rounds: int) -> bool:
     facts = PLACE / "facts.duckdb"
     facts.unlink(missing_ok=True)
     write_facts(facts, people)
-    ours, theirs, shares = [], [], []
+    ours, theirs, shares, published = [], [], [], []
     for _ in range(rounds):
         workspace = _workspace()
         shutil.copy(facts, workspace / "warehouse.duckdb")
@@ -76,12 +76,16 @@ def bench_refresh(people: int, rounds: int) -> bool:
         rival = PLACE / "rival.duckdb"
         shutil.copy(facts, rival)
         theirs.append(python("benchmarks.rival", rival, MEMORY))
+        published.append(run.seconds / theirs[-1].seconds)
     _table("tieback run --full, with the most memory held during each stage", ours[-1].output)
     _table("by hand", theirs[-1].output)
     _same_numbers(_workspace(), PLACE / "rival.duckdb")
     share = statistics.median(shares)
     print(
         f"  publishing the run is {share:.1%} of computing it, at most {MOST_PUBLISHING:.0%}; the whole {whole:.1f} s"
+    )
+    print(
+        f"  published, the whole process takes {statistics.median(published):.2f} x the script, which publishes nothing"
     )
     is_fast = _verdict("run, not published", ours, "script by hand", theirs, MOST_REFRESH)
     return is_fast and share <= MOST_PUBLISHING

@@ -51,6 +51,13 @@ def held(lake: Lake) -> dict[str, str]:
     return {row["name"]: row["value"] for row in rows}
 
 
+def test_the_reader_prints_nothing(folder: Path) -> None:
+    """However long a question takes: a bar of progress would stand in the midst of a report."""
+    reader = LakeReader(opened(folder), folder)
+    asked = "SELECT current_setting('enable_progress_bar_print') AS shown"
+    assert reader.rows(asked) == [{"shown": False}]
+
+
 def test_readers_stay_with_what_they_opened(folder: Path) -> None:
     """A transaction is seen by who opens the lake after it, by nobody before, and inside by its writer."""
     writer = opened(folder)

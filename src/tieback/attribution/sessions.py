@@ -21,7 +21,8 @@ from tieback.schema.remembered import remembered
 _BESIDE_PAGES = ("call", "chat")
 _ALWAYS_KEPT = ("ad_view", "email_open")
 
-# Whose touch it is, strongest first. An identifier's key is its rank and its value: the least key is the strongest.
+# Whose touch it is, strongest first. An identifier's key is its rank (one digit) and its value: the least key is the
+# strongest.
 _IDENTIFIERS = {kind: column for kind, column in IDENTIFIERS.items() if column in EVENTS.names}
 
 _TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "click_id_kind", "click_id")

@@ -25,6 +25,7 @@ class LakeReader:
         self._folder = folder
         self._door = duckdb.connect(":memory:")
         self._door.execute("SET TimeZone = 'UTC'")
+        self._door.execute("SET enable_progress_bar_print = false")  # it would stand in the midst of what we print
         self._seen: dict[str, Held] = {}
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
