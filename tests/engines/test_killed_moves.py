@@ -64,7 +64,7 @@ def report(folder: Path) -> str:
 
 def move_killed(folder: Path, place: str, dice: random.Random) -> int:
     """Move the workspace in spite of all kills; returns how many there were."""
-    kills, mean = 0, 100
+    kills, mean = 0, 50
     while True:
         at, later = dice.randint(mean // 2, mean), dice.choice([0, 0, 300, 3000])
         goal = ["-w", str(folder), "move", "--to", place]
