@@ -98,8 +98,13 @@ def _people(engine: Builder, at: Any, settings: Settings) -> int:
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
     junk = engine.scratch("junk", attribution.junk_identifiers(at.events, at.people))
-    sessions = engine.scratch("sessions", attribution.sessions(at.events, at.people, junk, staff, settings))
-    return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
+    parts, rows = engine.parts(TABLES["events"]), 0
+    for part in range(parts):
+        events = attribution.of_devices(at.events, junk, part, parts)
+        sessions = engine.scratch("sessions", attribution.sessions(events, at.people, junk, staff, settings))
+        found = attribution.touchpoints(sessions, settings)
+        rows += (engine.append if part else engine.save)(TABLES["touchpoints"], found)
+    return rows
 
 
 def _costs(engine: Builder, at: Any, settings: Settings) -> int:
@@ -117,7 +122,14 @@ def _conversions(engine: Builder, at: Any, settings: Settings) -> int:
 
 def _journeys(engine: Builder, at: Any, settings: Settings) -> int:
     members = engine.scratch("members", attribution.members(at.conversions, at.people, at.deal_contacts))
-    return engine.save(TABLES["journeys"], attribution.journeys(at.touchpoints, at.conversions, members, settings))
+    known = (at.conversions, members, settings)
+    # First those that models read: they lie together then.
+    rows = engine.save(TABLES["journeys"], attribution.converted_paths(at.touchpoints, *known))
+    parts = engine.parts(TABLES["touchpoints"])
+    for part in range(parts):
+        touches = attribution.of_subjects(at.touchpoints, part, parts)
+        rows += engine.append(TABLES["journeys"], attribution.open_paths(touches, *known))
+    return rows
 
 
 def _credits(engine: Builder, at: Any, settings: Settings) -> int:

@@ -65,7 +65,9 @@ def journey_rows(
             if rows:
                 put(store, name, rows)
         members = store.scratch("members", attribution.members(AT.conversions, AT.people, AT.deal_contacts))
-        store.save(TABLES["journeys"], attribution.journeys(AT.touchpoints, AT.conversions, members, settings))
+        known = (AT.touchpoints, AT.conversions, members, settings)
+        store.save(TABLES["journeys"], attribution.converted_paths(*known))
+        store.append(TABLES["journeys"], attribution.open_paths(*known))
     return store.rows("SELECT * FROM journeys ORDER BY path_id, position")
 
 

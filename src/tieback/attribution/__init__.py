@@ -8,23 +8,26 @@ from tieback.attribution.conversions import conversions, owned
 from tieback.attribution.costs import costs
 from tieback.attribution.credits import credits
 from tieback.attribution.exclusions import staff
-from tieback.attribution.journeys import candidates, journeys
+from tieback.attribution.journeys import candidates, converted_paths, of_subjects, open_paths
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
 from tieback.attribution.rates import rates_of_moments, rates_of_spend, refuse_missing
-from tieback.attribution.sessions import junk_identifiers, sessions
+from tieback.attribution.sessions import junk_identifiers, of_devices, sessions
 from tieback.attribution.touchpoints import touchpoints
 
 __all__ = [
     "candidates",
     "conversions",
+    "converted_paths",
     "costs",
     "credits",
-    "journeys",
     "junk_identifiers",
     "members",
     "models",
     "moments",
+    "of_devices",
+    "of_subjects",
+    "open_paths",
     "owned",
     "rates_of_moments",
     "rates_of_spend",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
+from tieback.attribution.parts import in_part
 from tieback.config import Settings, Touches
 from tieback.schema.remembered import remembered
 
@@ -51,18 +52,12 @@ def candidates(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, 
 
 
 @remembered
-def journeys(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, settings: Settings) -> ir.Table:
-    """The paths of all counted conversions, and those that have not converted: the table `journeys`.
+def converted_paths(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, settings: Settings) -> ir.Table:
+    """The paths of all counted conversions, as the table `journeys` has them.
 
-    A path without conversion, "open:" and its account or else its person, holds the touches since that person last
-    converted. Touches are in order of time, then of touch_id; days_before is in days of 86,400 seconds.
+    Touches are in order of time, then of touch_id; days_before is in days of 86,400 seconds.
     """
-    touches = touchpoints.filter(touchpoints.excluded_reason.isnull())
-    counted = conversions.filter(conversions.excluded_reason.isnull())
-    return _converted(touches, counted, members, settings).union(_open(touches, counted, members, settings.touches))
-
-
-def _converted(touches: ir.Table, conversions: ir.Table, members: ir.Table, settings: Settings) -> ir.Table:
+    touches, conversions = _credited(touchpoints, settings.touches), _counted(conversions)
     met = candidates(touches, conversions, members, settings)
     met = met.filter(met.reason.isnull())
     places = ibis.window(group_by="conversion_id", order_by=["occurred_at", "touch_id"])
@@ -84,14 +79,19 @@ def _converted(touches: ir.Table, conversions: ir.Table, members: ir.Table, sett
     ).select(*_JOURNEY)
 
 
-def _open(touches: ir.Table, conversions: ir.Table, members: ir.Table, settings: Touches) -> ir.Table:
+@remembered
+def open_paths(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, settings: Settings) -> ir.Table:
+    """The paths that have not converted, likewise: path_id is "open:" and an account, or else a person.
+
+    They hold the touches since that person last converted.
+    """
+    touches, conversions = _credited(touchpoints, settings.touches), _counted(conversions)
     sales = conversions.filter(conversions.journey_id == conversions.conversion_id)
     closed = members.join(sales.select("conversion_id", closed_at=sales.occurred_at), "conversion_id")
     closed = closed.group_by("person_id").aggregate(closed_at=closed.closed_at.max())
-    touches = touches if settings.credit_views else touches.filter(touches.kind.notin(VIEWS))
     left = touches.left_join(closed, "person_id")
     left = left.filter(left.closed_at.isnull() | (left.occurred_at > left.closed_at))
-    left = left.select(*_TOUCH, subject_id=ibis.coalesce(left.account_id, left.person_id))
+    left = left.select(*_TOUCH, subject_id=_subject(left))
     places = ibis.window(group_by="subject_id", order_by=["occurred_at", "touch_id"])
     placed = left.mutate(
         position=ibis.row_number().over(places) + 1,
@@ -107,6 +107,26 @@ def _open(touches: ir.Table, conversions: ir.Table, members: ir.Table, settings:
         is_lead_touch=ibis.literal(value=False),
         is_opportunity_touch=ibis.literal(value=False),
     ).select(*_JOURNEY)
+
+
+@remembered
+def of_subjects(touchpoints: ir.Table, part: int, parts: int) -> ir.Table:
+    """The touchpoints of one of so many `parts` of all accounts, and persons without one; the first part is 0."""
+    return in_part(touchpoints, _subject(touchpoints), part, parts)
+
+
+def _subject(touches: ir.Table) -> ir.StringColumn:
+    return ibis.coalesce(touches.account_id, touches.person_id)
+
+
+def _credited(touchpoints: ir.Table, settings: Touches) -> ir.Table:
+    """The touches that may earn credit of anything."""
+    touches = touchpoints.filter(touchpoints.excluded_reason.isnull())
+    return touches if settings.credit_views else touches.filter(touches.kind.notin(VIEWS))
+
+
+def _counted(conversions: ir.Table) -> ir.Table:
+    return conversions.filter(conversions.excluded_reason.isnull())
 
 
 def _paths(conversions: ir.Table, settings: Settings) -> ir.Table:

@@ -11,6 +11,7 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.attribution.exclusions import matches_glob
+from tieback.attribution.parts import in_part
 from tieback.attribution.rulebook import rulebook, whole
 from tieback.config import Settings
 from tieback.schema.facts import EVENTS
@@ -60,6 +61,15 @@ def junk_identifiers(events: ir.Table, people: ir.Table) -> ir.Table:
         unknown = given.anti_join(known, given.junk_id == known.id_value)
         found.append(unknown.select("junk_id", junk_kind=ibis.literal(kind)))
     return ibis.union(*found)
+
+
+@remembered
+def of_devices(events: ir.Table, junk: ir.Table, part: int, parts: int) -> ir.Table:
+    """The events of one of so many `parts` of all devices, the first being 0; junk: as `junk_identifiers` finds it."""
+    if parts == 1:
+        return events
+    keyed = _keyed(events, junk, *events.columns)
+    return in_part(keyed, keyed.device_key, part, parts).select(*events.columns)
 
 
 def _keyed(events: ir.Table, junk: ir.Table, *columns: str) -> ir.Table:

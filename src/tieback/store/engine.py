@@ -30,6 +30,9 @@ class Builder(Protocol):
 
     starts_slowly: ClassVar[bool]
 
+    def parts(self, table: Table) -> int:
+        """In how many parts to work through `table`, so that what is sorted or joined at once fits into memory."""
+
     def save(self, table: Table, expression: ir.Table) -> int:
         """Build `table` anew; returns its number of rows."""
 
@@ -120,6 +123,11 @@ class Engine(ABC):
         """Add Arrow rows with exactly the columns of `table` to it, in bulk; returns how many."""
         self.keep_rows(f"{SCRATCH}loading", rows)
         return self.insert(table, f"SELECT {', '.join(table.names)} FROM {SCRATCH}loading")
+
+    def parts(self, table: Table) -> int:
+        """One, where the engine itself knows how to divide its work."""
+        del table
+        return 1
 
     def scratch(self, name: str, expression: ir.Table) -> ir.Table:
         """Keep `expression` for this connection alone; returns it as a relation to build on."""
