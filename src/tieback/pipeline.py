@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import ibis
 import pyarrow as pa
 
 from tieback import attribution, freshness, identity, metrics
@@ -98,13 +99,13 @@ def _people(engine: Builder, at: Any, settings: Settings) -> int:
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
     junk = engine.scratch("junk", attribution.junk_identifiers(at.events, at.people))
-    parts, rows = engine.parts(TABLES["events"]), 0
+    parts, found = engine.parts(TABLES["events"]), []
     for part in range(parts):
         events = attribution.of_devices(at.events, junk, part, parts)
-        sessions = engine.scratch("sessions", attribution.sessions(events, at.people, junk, staff, settings))
-        found = attribution.touchpoints(sessions, settings)
-        rows += (engine.append if part else engine.save)(TABLES["touchpoints"], found)
-    return rows
+        some = attribution.sessions(events, at.people, junk, staff, settings)
+        found.append(engine.scratch(f"sessions_{part}", some))
+    sessions = ibis.union(*found) if parts > 1 else found[0]  # a click and its visit may be on different devices
+    return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
 
 
 def _costs(engine: Builder, at: Any, settings: Settings) -> int:

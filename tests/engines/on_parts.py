@@ -1,0 +1,24 @@
+"""The embedded engine with so little memory that visits and paths are worked out in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tieback.schema import Table
+from tieback.store import DuckDB, Engine
+
+GAPS: dict[str, str] = {}
+
+
+class _InParts(DuckDB):
+    def parts(self, table: Table) -> int:
+        """More than one, and no power of two."""
+        return 3
+
+
+@contextmanager
+def fresh() -> Iterator[Engine]:
+    """An empty warehouse."""
+    with _InParts(None) as store:
+        yield store
