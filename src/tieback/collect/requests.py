@@ -1,0 +1,133 @@
+"""What a protocol is handed, what it makes of it, and how it says no."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request, read whole. Header names are lower case; `body` is unpacked, whatever its encoding was.
+
+    received_at: the instant, in UTC without saying so, as facts carry it.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    client_ip: str = ""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One behaviour that a client tells of.
+
+    message_id: the client's own id of it, the same when it is sent again; empty when it has none.
+    row: what the table `events` takes, by column, the way a file to import gives it: texts, numbers, instants as ISO
+    8601 with a zone, `properties` as an object, `email`, `phone` and `user_agent` raw. Empty cells are left out.
+    """
+
+    message_id: str
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """One behaviour that cannot be told: why, in a sentence, and what came of it. It goes to quarantine."""
+
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a request holds. key: the write key that came with it, wherever this protocol puts it; empty for none."""
+
+    key: str
+    collected: tuple[Collected, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path that a protocol answers: `path` as Starlette writes it (`/v1/{kind}`), and its methods."""
+
+    path: str
+    methods: tuple[str, ...] = ("POST",)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client of this protocol expects to hear."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Wire(Protocol):
+    """A protocol: one file, found by the entry point `tieback.protocols`."""
+
+    name: str
+    routes: tuple[Route, ...]
+
+    def read(self, request: Request) -> Batch:
+        """What `request` holds. Raises Unreadable when nothing of it can be read."""
+
+    def accepted(self, batch: Batch) -> Answer:
+        """The answer once all of `batch` is safe."""
+
+
+class Unreadable(Exception):  # noqa: N818  # it is an answer to a client, and no error of ours
+    """A request of which nothing can be read: `reason` in a sentence. The body as a whole goes to quarantine."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooLarge(Exception):  # noqa: N818  # likewise
+    """A body that unpacks to more than anybody sends."""
+
+
+def unpacked(body: bytes, encoding: str, most: int) -> bytes:
+    """`body` without its gzip or deflate, told by `encoding` or by its first bytes: some clients do not say.
+
+    Raises TooLarge beyond `most` bytes, Unreadable when it is damaged.
+    """
+    is_gzip = body[:2] == b"\x1f\x8b"
+    if not is_gzip and encoding not in ("deflate", "gzip"):
+        return _within(body, most)
+    window = 16 + zlib.MAX_WBITS if is_gzip else zlib.MAX_WBITS
+    stream = zlib.decompressobj(window)
+    try:
+        found = stream.decompress(body, most + 1)
+    except zlib.error:
+        raise Unreadable("The body is packed, and damaged") from None
+    if stream.unconsumed_tail:
+        raise TooLarge
+    return _within(found, most)
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON in `body`. Raises Unreadable."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"The body is no JSON: {error}") from None
+
+
+def _within(body: bytes, most: int) -> bytes:
+    if len(body) > most:
+        raise TooLarge
+    return body
