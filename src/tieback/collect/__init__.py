@@ -1,4 +1,14 @@
-"""The front door: what sites, apps and servers send becomes rows in the durable inbox, and is answered once it is there.
+"""The front door: what sites, apps and servers send is safe in the durable inbox before it is answered.
 
-Comes in: HTTP requests in the protocols of many clients. Goes out: rows of the inbox, which `tieback.sync` makes facts of.
+Comes in: HTTP requests in the protocols of many clients. Goes out: rows of the inbox, of which `tieback.sync` makes
+facts.
 """
+
+from __future__ import annotations
+
+from tieback.collect.application import application, wires
+from tieback.collect.counts import Counts
+from tieback.collect.door import Door
+from tieback.collect.keys import Keys
+
+__all__ = ["Counts", "Door", "Keys", "application", "wires"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tieback.store.duckdb import DuckDB
 from tieback.store.engine import Builder, Engine, StatementError
-from tieback.store.engines import open_engine
+from tieback.store.engines import open_engine, resolved
 from tieback.store.manifest import Manifest, manifests, sizes
 from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
 from tieback.store.parts import views
@@ -28,6 +28,7 @@ __all__ = [
     "remember",
     "remember_replaced",
     "replaced_facts",
+    "resolved",
     "sizes",
     "tell_fact_states",
     "views",

@@ -48,16 +48,16 @@ def open_engine(url: str, variables: Mapping[str, str], *, read_only: bool = Fal
         raise type(error)(told) from None
 
 
-def resolved(url: str, variables: Mapping[str, str]) -> str:
+def resolved(url: str, variables: Mapping[str, str], named: str = "url under [warehouse]") -> str:
     """`url` with each `${NAME}` replaced; before an @ it is a user or password, and may hold any sign.
 
-    Raises ConfigError that names a variable which is not set.
+    Raises ConfigError that names a variable which is not set, and the setting, `named`, that it stands in.
     """
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in variables:
             raise ConfigError(
-                f"The environment variable {found[1]}, which url under [warehouse] in tieback.toml names, is not set. "
+                f"The environment variable {found[1]}, which {named} in tieback.toml names, is not set. "
                 f"Set it and try again: export {found[1]}=…"
             )
         is_login = "://" in url[: found.start()] and "@" in url[found.end() :]

@@ -1,16 +1,18 @@
 """Deliveries: files become facts, and what cannot be taken in waits in a quarantine.
 
-Comes in: files, a mapping, a store. Goes out: facts merged by key, deliveries, quarantine, vault.
+Comes in: files or rows of the inbox, a mapping, a store. Goes out: facts merged by key, deliveries, quarantine, vault.
 """
 
 from __future__ import annotations
 
 from tieback.sync.delivery import Delivery, Personal, Preview, import_file, now, preview
+from tieback.sync.inbox import Loaded, take_in_inbox
 from tieback.sync.mapping import FACT_TABLES, Mapping, mapping_for, mapping_from
 
 __all__ = [
     "FACT_TABLES",
     "Delivery",
+    "Loaded",
     "Mapping",
     "Personal",
     "Preview",
@@ -19,4 +21,5 @@ __all__ = [
     "mapping_from",
     "now",
     "preview",
+    "take_in_inbox",
 ]

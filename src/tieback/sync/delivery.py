@@ -135,7 +135,7 @@ def _imported(
         delivery_id = f"d{store.execute('SELECT count(*) + 1 FROM deliveries').fetchall()[0][0]}"
         made, notices = plans(mapping, source)
         taken = take_in(store, source, made, personal, delivery_id, received_at)
-        refused = _refuse(store, source, made, taken, delivery_id, received_at)
+        refused = refuse(store, source, made, taken, delivery_id, received_at)
         if assumed.encoding == "cp1252" and not mapping.written.encoding:
             notices = (f"{path.name} is not UTF-8; it was read as Latin-1 (Windows-1252).", *notices)
         delivery = Delivery(
@@ -213,7 +213,7 @@ def _counts(store: DuckDB, source: Source, made: tuple[Plan, ...]) -> list[int]:
     return [int(each) for each in store.execute(f"SELECT count(*){meant} FROM {source.scan}").fetchall()[0]]
 
 
-def _refuse(
+def refuse(
     store: DuckDB, source: Source, made: tuple[Plan, ...], taken: Taken, origin: str, received_at: datetime
 ) -> int:
     """Put what could not be taken in into quarantine; returns how many rows that is."""

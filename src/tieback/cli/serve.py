@@ -1,0 +1,114 @@
+"""tieback serve."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tieback.cli.ledger import opened_ledger
+from tieback.cli.output import say
+from tieback.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tieback.config import Workspace
+    from tieback.store.ledger import Ledger
+
+_DRAIN_SECONDS = 20  # for requests under way, once told to stop
+_BACKLOG = 2048  # connections that wait to be answered
+_AGAIN_SECONDS = 5.0  # after the loader has ended by itself
+
+
+@click.command("serve")
+@click.option("--host", default="", help="Where to listen, instead of [collect] host.")
+@click.option("--port", type=int, default=None, help="Instead of [collect] port; 0 for any that is free.")
+@click.option("--no-load", "only_collect", is_flag=True, help="Only collect: `tieback load` runs elsewhere.")
+@click.pass_obj
+def command(folder: Path, host: str, port: int | None, only_collect: bool) -> None:
+    """Open the front door: collect events by HTTP, and make facts of them.
+
+    An event is acknowledged once it is on disk. Stopped by SIGTERM or Ctrl-C, what was taken in is drained first.
+    """
+    from tieback.config import open_workspace
+
+    workspace = open_workspace(folder)
+    given = workspace.settings.collect
+    with opened_ledger(folder) as ledger:
+        if not any(source.revoked_at is None for source in ledger.sources()):
+            say("Nobody has a write key yet. Make one: `tieback source add web`")
+        _serve(workspace, ledger, host or given.host, given.port if port is None else port, only_collect)
+
+
+def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_collect: bool) -> None:
+    import uvicorn
+
+    from tieback.collect import Counts, Door, Keys, application, wires
+    from tieback.store.ledger import GroupCommit
+
+    given = workspace.settings.collect
+    inbox, counts = GroupCommit(ledger), Counts(ledger.backlog)
+
+    @contextlib.asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        loader = None if only_collect else asyncio.create_task(_keep_loading(workspace.folder))
+        try:
+            yield
+        finally:
+            await inbox.close()
+            if loader:
+                loader.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await loader
+
+    door = Door(inbox, Keys(ledger.source_of).source_of, counts)
+    app = application(door, wires(), counts, inbox, given.most_kb * 1000, running)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=bool(given.proxies),
+        forwarded_allow_ips=list(given.proxies),
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        server_header=False,
+    )
+    with _listening(host, port) as listener:
+        address, number = listener.getsockname()[:2]
+        say(f"Collecting at http://{f'[{address}]' if ':' in address else address}:{number} (Ctrl-C stops it)")
+        for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when all is drained
+            signal.signal(ending, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
+    say("Stopped; all that was acknowledged is in the inbox.")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises ConfigError when it cannot."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can listen on {host}:{port} ({error.strerror}). Choose another --port, or stop what holds it."
+        ) from None
+
+
+async def _keep_loading(folder: Path) -> None:
+    """Run `tieback load --follow` in a process of its own, again when it ends: its work must not hold up answers."""
+    while True:
+        loader = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tieback", "-w", str(folder), "load", "--follow", stdin=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await loader.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                loader.terminate()
+            await loader.wait()
+            raise
+        await asyncio.sleep(_AGAIN_SECONDS)

@@ -1,0 +1,61 @@
+"""What the collector counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from tieback.store.ledger import Backlog, Incoming
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Counts:
+    """Counters of one process.
+
+    backlog: what waits in the inbox, asked whenever somebody reads.
+    """
+
+    def __init__(self, backlog: Callable[[], Backlog]) -> None:
+        self._registry = CollectorRegistry()
+        self._backlog = backlog
+        self._events = Counter(
+            "tieback_events", "What was sent, by what became of it", ["source", "outcome"], registry=self._registry
+        )
+        self._refusals = Counter(
+            "tieback_refused_requests", "Requests not taken in", ["protocol", "reason"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "tieback_answer_seconds",
+            "From a whole request to its answer",
+            ["protocol"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._waiting = Gauge("tieback_inbox_waiting", "Rows that are no facts yet", registry=self._registry)
+        self._lag = Gauge("tieback_inbox_lag_seconds", "Age of the oldest of them", registry=self._registry)
+
+    def taken(self, source: str, rows: Sequence[Incoming], new: Sequence[bool]) -> None:
+        """Count `rows` that are safe, the `new` ones and the others."""
+        for row, is_new in zip(rows, new, strict=True):
+            outcome = "duplicate" if not is_new else "quarantined" if row.reason else "accepted"
+            self._events.labels(source, outcome).inc()
+
+    def refused(self, protocol: str, reason: str) -> None:
+        """Count a request that was not taken in."""
+        self._refusals.labels(protocol, reason).inc()
+
+    def took(self, protocol: str, seconds: float) -> None:
+        """Remember how long an answer took."""
+        self._seconds.labels(protocol).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        backlog = self._backlog()
+        self._waiting.set(backlog.rows)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        oldest = backlog.oldest_received_at or now
+        self._lag.set(max(0.0, (now - oldest).total_seconds()))
+        return generate_latest(self._registry)

@@ -1,0 +1,104 @@
+"""A request from its bytes to its answer: read, told whose it is, safe in the inbox, and only then answered."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from tieback.collect.counts import Counts
+from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, Unreadable, Wire
+from tieback.store.ledger import Busy, Incoming, Source
+
+_LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
+_MOST_KEPT = 32_768  # bytes of something malformed that go to quarantine
+
+
+class Inbox(Protocol):
+    """Where rows are safe once `put` returns; True for each that is new. Raises Busy when it cannot take them now."""
+
+    async def put(self, rows: Sequence[Incoming]) -> list[bool]: ...
+
+
+class Door:
+    """Reads requests of any protocol and puts what they hold into the inbox.
+
+    source_of: whose a write key is; None for nobody's. It is asked for each request.
+    """
+
+    def __init__(self, inbox: Inbox, source_of: Callable[[str], Source | None], counts: Counts) -> None:
+        self._inbox = inbox
+        self._source_of = source_of
+        self._counts = counts
+
+    async def answer(self, wire: Wire, request: Request) -> Answer:
+        """What the client is told: a success only when all that it sent is on disk."""
+        began = time.perf_counter()
+        try:
+            return await self._answer(wire, request)
+        finally:
+            self._counts.took(wire.name, time.perf_counter() - began)
+
+    async def _answer(self, wire: Wire, request: Request) -> Answer:
+        try:
+            batch = wire.read(request)
+        except Unreadable as error:
+            self._counts.refused(wire.name, "unreadable")
+            return refusal(400, error.reason)
+        source = self._source_of(batch.key)
+        if source is None:
+            self._counts.refused(wire.name, "unknown key")
+            return refusal(401, "This write key is not known here, or was revoked")
+        origin = request.headers.get("origin", "")
+        if origin and source.origins and origin not in source.origins:
+            self._counts.refused(wire.name, "foreign origin")
+            return refusal(403, "This site may not send with this write key")
+        try:
+            rows = list(_rows(source.name, batch, request))
+            new = await self._inbox.put(rows) if rows else []
+        except Busy as error:
+            self._counts.refused(wire.name, "busy")
+            return refusal(503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)})
+        self._counts.taken(source.name, rows, new)
+        return wire.accepted(batch)
+
+
+def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer that says no, and why."""
+    return Answer(status, msgspec.json.encode({"error": reason}), headers=headers or {})
+
+
+def _rows(source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
+    for each in batch.collected:
+        yield _row(source, each, request)
+    for bad in batch.malformed:
+        yield _malformed(source, bad, request)
+
+
+def _row(source: str, each: Collected, request: Request) -> Incoming:
+    message_id = _fit(each.message_id) or _digest(source, msgspec.json.encode(each.row, order="deterministic"))
+    row = {"event_id": f"{source}:{message_id}", **each.row}
+    try:
+        payload = msgspec.json.encode(row)
+    except UnicodeEncodeError:  # half of a pair of letters
+        return _malformed(source, Malformed("It holds text that is no Unicode", repr(each.row).encode()), request)
+    return Incoming(source, message_id, request.received_at, payload)
+
+
+def _malformed(source: str, bad: Malformed, request: Request) -> Incoming:
+    raw = bad.raw[:_MOST_KEPT]
+    return Incoming(source, f"malformed:{_digest(source, bad.raw)}", request.received_at, raw, bad.reason)
+
+
+def _fit(message_id: str) -> str:
+    """A message id as it can be kept: itself, or its digest."""
+    if message_id.isprintable() and message_id.isascii() and len(message_id) <= _LONGEST_ID:
+        return message_id
+    return hashlib.sha256(message_id.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _digest(source: str, content: bytes) -> str:
+    return hashlib.sha256(source.encode() + b"\0" + content).hexdigest()[:32]

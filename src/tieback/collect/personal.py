@@ -1,0 +1,45 @@
+"""Properties without personal data: addresses and numbers belong into the columns `email` and `phone` alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_KEY = re.compile(r"e-?mail|phone|mobile|telefon|@", re.IGNORECASE)
+# Whole runs are looked at, each once: a pattern that tries an address at every letter may take minutes.
+_RUN = re.compile(r"[^\s\"/?&=:;,<>()]+")
+_AT = re.compile(r"[^@](?:@|%(?:25)*40)")
+_DIALLED = re.compile(r"(?<![\w.%/-])(?:\+[1-9][\d ()./-]{5,22}|00[1-9][\d ()./-]{8,22})\d")
+_DEEPEST = 32
+
+
+def without_personal(given: dict[str, Any]) -> dict[str, Any]:
+    """`given` without fields named after an address or a number, and with those in texts blotted out.
+
+    Raises RecursionError when it is nested deeper than 32 levels.
+    """
+    return _fields(given, 0)
+
+
+def _fields(given: dict[str, Any], depth: int) -> dict[str, Any]:
+    return {
+        name: _cleaned(value, depth) for name, value in given.items() if value is not None and not _KEY.search(name)
+    }
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _blotted(value)
+    if isinstance(value, dict | list):
+        if depth == _DEEPEST:
+            raise RecursionError
+        return _fields(value, depth + 1) if isinstance(value, dict) else [_cleaned(each, depth + 1) for each in value]
+    return value
+
+
+def _blotted(text: str) -> str:
+    if "@" in text or "40" in text:
+        text = _RUN.sub(lambda run: "[e-mail]" if _AT.search(run[0]) else run[0], text)
+    if "+" in text or "00" in text:
+        text = _DIALLED.sub("[phone]", text)
+    return text

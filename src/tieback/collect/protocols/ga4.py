@@ -1,0 +1,76 @@
+"""GA4's Measurement Protocol: events that servers send beside a site's tag, several of one device a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tieback.collect.cells import Refused, batch, fields, number, rest, row, since_epoch, text
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+
+_KINDS = {"page_view": "page", "screen_view": "page", "form_submit": "form"}
+_CAMPAIGN = ("campaign", "source", "medium", "term", "content")
+_CELLS = ("page_location", "page_referrer", "session_id", "value", "currency")
+
+
+class GA4:
+    """Reads `/mp/collect?measurement_id=…&api_secret=…`. The write key stands for the API secret.
+
+    Google takes events of the last 72 hours; older ones are taken here too, for they happened.
+    """
+
+    name = "ga4"
+    routes = (Route("/mp/collect"),)
+
+    def read(self, request: Request) -> Batch:
+        said = decoded(request.body)
+        if not isinstance(said, dict) or not isinstance(said.get("events"), list):
+            raise Unreadable("The body has no list `events`")
+        key = text(request.query.get("api_secret"))
+        return batch(key, said["events"], lambda event: _told(event, said, request))
+
+    def accepted(self, batch: Batch) -> Answer:
+        return Answer(204)
+
+
+wire = GA4()
+
+
+def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Collected:
+    """What happened. The request's user agent is that of a server, so only the one that it tells of counts."""
+    name, params = text(event.get("name")), fields(event.get("params"))
+    if not name:
+        raise Refused("The event has no name")
+    micros = event.get("timestamp_micros", said.get("timestamp_micros"))
+    at = request.received_at if micros is None else since_epoch(micros, 1_000_000)
+    kind = _KINDS.get(name, "track")
+    is_campaign = name == "campaign_details"  # elsewhere these parameters are anybody's
+    tags = {f"utm_{tag}": text(params.get(tag)) for tag in _CAMPAIGN} if is_campaign else {}
+    amount = number(params.get("value"))
+    traits = {trait: fields(value).get("value", value) for trait, value in fields(said.get("user_properties")).items()}
+    cells = row(
+        at,
+        request.received_at,
+        kind=kind,
+        name="" if kind == "page" else text(params.get("form_id")) or name if kind == "form" else name,
+        anonymous_id=text(said.get("client_id")) or text(said.get("app_instance_id")),
+        user_id=text(said.get("user_id")),
+        session_key=text(params.get("session_id")),
+        url=text(params.get("page_location")),
+        referrer=text(params.get("page_referrer")),
+        value=amount,
+        currency=text(params.get("currency")) if amount is not None else "",
+        consent_ads=_consent_ads(said),
+        user_agent=text(said.get("user_agent")),
+        properties=rest(params, _CELLS + (_CAMPAIGN if is_campaign else ())) | rest({"user_properties": rest(traits)}),
+        **tags,
+    )
+    return Collected("", cells)
+
+
+def _consent_ads(said: dict[str, Any]) -> bool | None:
+    """Whether all that is told of advertising is granted; None where nothing is told."""
+    consent = fields(said.get("consent"))
+    signals = [text(consent.get(name)).upper() for name in ("ad_user_data", "ad_personalization")]
+    if "DENIED" in signals or said.get("non_personalized_ads") is True:
+        return False
+    return True if "GRANTED" in signals else None

@@ -1,0 +1,97 @@
+"""tieback's own protocol: `POST /v1/events`, and what servers, `curl` and the tracker say it in.
+
+A body is `{"key": KEY, "events": [EVENT, …]}`, or one EVENT alone with KEY in the header `Authorization: Bearer KEY`.
+An EVENT has the columns of the table `events` as fields, all optional but `kind`: `event_id` is the sender's own id of
+it, by which it is known when it is sent again; `occurred_at` an ISO 8601 instant with a zone, else the moment it came
+in; `email` and `phone` are taken raw and kept as hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from tieback.collect.cells import Refused, batch, browser_of, text
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.spec import basic_key
+from tieback.schema.facts import EVENTS
+
+_RAW = ("email", "phone", "user_agent")
+_NOT_GIVEN = {"email_hash", "email_domain", "phone_hash", "origin", "received_at", "event_id", "bot_reason", "device"}
+_FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
+_MOST_BYTES = 32_768  # of one event
+_AHEAD = timedelta(days=1)
+
+
+class Own:
+    """The protocol as a whole."""
+
+    name = "tieback"
+    routes = (Route("/v1/events"),)
+
+    def read(self, request: Request) -> Batch:
+        """What `request` holds. Raises Unreadable."""
+        given = decoded(request.body)
+        if not isinstance(given, dict):
+            raise Unreadable("The body is no JSON object")
+        events = given.get("events", [given] if "kind" in given else None)
+        if not isinstance(events, list):
+            raise Unreadable("The body has no list `events`, and is no event with a `kind` either")
+        key = text(given.get("key")) or _bearer(request.headers) or basic_key(request.headers)
+        return batch(key or request.query.get("key", ""), events, partial(_collected, request=request))
+
+    def accepted(self, batch: Batch) -> Answer:
+        """How many were taken in, and how many wait in quarantine."""
+        return Answer(200, msgspec.json.encode({"taken": len(batch.collected), "refused": len(batch.malformed)}))
+
+
+wire = Own()
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def _collected(event: dict[str, Any], request: Request) -> Collected:
+    if len(msgspec.json.encode(event)) > _MOST_BYTES:
+        raise Refused(f"An event holds more than {_MOST_BYTES:,} bytes")
+    kind, message_id = event.get("kind"), event.get("event_id", "")
+    if not isinstance(kind, str) or not kind:
+        raise Refused("An event has no `kind`, such as page, track or form")
+    if not isinstance(message_id, str):
+        raise Refused("`event_id` is no text")
+    unknown = sorted(str(name) for name in event if name not in _FIELDS and name not in ("event_id", "key"))
+    if unknown:
+        raise Refused(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
+    row = {name: value for name, value in event.items() if name in _FIELDS and value is not None}
+    for name, value in row.items():
+        if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
+            raise Refused(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
+    row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
+    agent = browser_of(request.headers)
+    if agent.startswith("Mozilla/"):  # a server's own client would be taken for a bot
+        row.setdefault("user_agent", agent)
+    return Collected(message_id, row)
+
+
+def _instant(given: Any, received_at: datetime) -> str:
+    if given is None:
+        return f"{received_at.isoformat()}Z"
+    try:
+        found = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise Refused("`occurred_at` is no instant such as 2026-03-31T12:00:00Z") from None
+    if found.tzinfo is None:
+        raise Refused("`occurred_at` names no zone; write it as 2026-03-31T12:00:00Z")
+    try:
+        instant = found.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise Refused("`occurred_at` is beyond all calendars") from None
+    if instant > received_at + _AHEAD:
+        raise Refused("`occurred_at` lies more than a day ahead")
+    return f"{instant.isoformat()}Z"

@@ -1,0 +1,121 @@
+"""The durable inbox: what was collected, from the moment it is acknowledged until it is long loaded into facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tieback.store.ledger.tables import INBOX
+
+_SETTLED_AT_ONCE = 5_000  # positions in a statement: SQLite takes 32,766 parameters
+_PRUNED_AT_ONCE = 1_000  # rows in a transaction: those who put wait for it
+_INSERTS = {
+    "sqlite": sqlite.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.digest),
+    "postgresql": postgresql.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.digest),
+}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message on its way in, by (source, message_id); `payload` is its row as JSON.
+
+    With a `reason` it is malformed, and bound for quarantine: `payload` is then whatever came.
+    message_id: any text but an empty one, which would make one message of many: raises ValueError.
+    received_at: in UTC without saying so, as facts carry it.
+    """
+
+    source: str
+    message_id: str
+    received_at: datetime
+    payload: bytes
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.message_id:
+            raise ValueError("a message without an id cannot be told from another")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message that is not yet loaded, and its position, by which it is settled. The rest is as it came."""
+
+    position: int
+    source: str
+    message_id: str
+    received_at: datetime
+    payload: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many rows are not yet loaded, and when the oldest of them came (UTC); None when there is none."""
+
+    rows: int
+    oldest_received_at: datetime | None
+
+
+def put(connection: Connection, rows: Sequence[Incoming]) -> list[bool]:
+    """Keep those of `rows` that are not held yet; for each, whether it was new."""
+    if not rows:
+        return []
+    digests = [_digest(row) for row in rows]
+    fresh: dict[bytes, dict[str, Any]] = {}
+    for digest, row in zip(digests, rows, strict=True):
+        if digest not in fresh:
+            fresh[digest] = {
+                "digest": digest,
+                "source": row.source,
+                "message_id": row.message_id,
+                "received_at": row.received_at,
+                "payload": row.payload,
+                "reason": row.reason,
+            }
+    # In one order, so that two collectors who are handed the same messages never wait for each other crosswise.
+    ordered = [fresh[digest] for digest in sorted(fresh)]
+    new = set(connection.execute(_INSERTS[connection.dialect.name], ordered).scalars())
+    told = []
+    for digest in digests:
+        told.append(digest in new)
+        new.discard(digest)
+    return told
+
+
+def waiting(connection: Connection, most: int) -> list[Waiting]:
+    """The first `most` rows that are not loaded, in order of position."""
+    columns = [INBOX.c[name] for name in Waiting.__dataclass_fields__]
+    found = select(*columns).where(~INBOX.c.is_loaded).order_by(INBOX.c.position).limit(most)
+    return [Waiting(*row) for row in connection.execute(found)]
+
+
+def settle(connection: Connection, positions: Iterable[int]) -> None:
+    """Mark the rows at `positions` as loaded; those that are, or are gone, stay so."""
+    ordered = sorted(set(positions))
+    for start in range(0, len(ordered), _SETTLED_AT_ONCE):
+        some = ordered[start : start + _SETTLED_AT_ONCE]
+        connection.execute(update(INBOX).where(INBOX.c.position.in_(some), ~INBOX.c.is_loaded).values(is_loaded=True))
+
+
+def backlog(connection: Connection) -> Backlog:
+    """What is not yet loaded, counted."""
+    counted = select(func.count(), func.min(INBOX.c.received_at)).where(~INBOX.c.is_loaded)
+    rows, oldest = connection.execute(counted).one()
+    return Backlog(rows, oldest)
+
+
+def prune_some(connection: Connection, before: datetime) -> int:
+    """Remove a few of the rows that are loaded and were received before `before`; how many, 0 when none is left."""
+    old = select(INBOX.c.position).where(INBOX.c.is_loaded, INBOX.c.received_at < before)
+    some = old.order_by(INBOX.c.received_at).limit(_PRUNED_AT_ONCE).with_for_update(skip_locked=True)
+    return connection.execute(delete(INBOX).where(INBOX.c.position.in_(some))).rowcount
+
+
+def _digest(row: Incoming) -> bytes:
+    known_by = f"{row.source}\0{row.message_id}"  # names of sources hold no NUL
+    return blake2b(known_by.encode("utf-8", "surrogatepass"), digest_size=16).digest()
