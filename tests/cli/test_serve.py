@@ -80,6 +80,12 @@ def comes(what: Callable[[], Any]) -> Any:
     raise AssertionError("It never came")
 
 
+def loaders(folder: Path) -> list[str]:
+    """The processes that load this workspace."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line and "load --follow" in line]
+
+
 def visits(folder: Path) -> dict[str, int]:
     """Visits by channel, as `report` has them; none before the first run."""
     done = subprocess.run(
@@ -126,6 +132,24 @@ def test_what_was_acknowledged_survives_kill(tmp_path: Path) -> None:
     for _ in range(2):
         tieback(folder, "load")
     assert visits(folder) == {"Direct": 20}
+
+
+def test_nobody_goes_on_loading_when_the_collector_is_killed(tmp_path: Path) -> None:
+    """Or the next collector's loader would never have its turn."""
+    folder, key = made(tmp_path)
+    for number in range(2):
+        with serving(folder, key) as served:
+            event = {
+                "kind": "page",
+                "event_id": str(number),
+                "anonymous_id": f"a{number}",
+                "url": "https://acme.example/",
+            }
+            assert served.send(event).status_code == 200
+            assert comes(lambda wanted=number + 1: visits(folder).get("Direct") == wanted)
+            served.process.kill()
+            served.process.wait()
+        assert comes(lambda: not loaders(folder))
 
 
 def test_commands_and_the_collector_share_the_workspace(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,28 +22,37 @@ if TYPE_CHECKING:
     from tieback.store.ledger import Ledger
 
 _ROWS = 20_000  # taken in at once
+_KNOWN_FOR = timedelta(days=31)  # a message that comes again within is known for what it is
+_PRUNED_EVERY = timedelta(hours=1)
 
 
 @click.command("load")
 @click.option("--follow", is_flag=True, help="Go on until stopped, every `load_seconds` of [collect].")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when whoever started this is gone.")
 @click.pass_obj
-def command(folder: Path, follow: bool) -> None:
+def command(folder: Path, follow: bool, with_parent: bool) -> None:
     """Take in what the collector has gathered, and bring the run up to date.
 
     Cut off anywhere, nothing is lost or counted twice: the same command goes on.
     """
     from tieback.config import open_workspace
+    from tieback.sync import now
 
     workspace = open_workspace(folder)
     with opened_ledger(folder) as ledger:
         if follow:
-            _follow(workspace, ledger)
+            parent = os.getppid()
+            _follow(workspace, ledger, lambda: not with_parent or os.getppid() == parent)
         else:
             say(load(workspace, ledger) or "Nothing new has been collected.")
+            ledger.prune(now() - _KNOWN_FOR)
 
 
-def load(workspace: Workspace, ledger: Ledger) -> str:
-    """Take in all that waits in the inbox and refresh; says what came of it, or nothing when there was nothing."""
+def load(workspace: Workspace, ledger: Ledger, *, is_behind: bool = True) -> str:
+    """Take in all that waits in the inbox and refresh; says what came of it, or nothing when nothing waited.
+
+    is_behind: refresh also when nothing waited: whoever loaded last may not have come to it.
+    """
     from tieback.pipeline import refresh
     from tieback.sync import Personal, now, take_in_inbox
 
@@ -52,17 +63,18 @@ def load(workspace: Workspace, ledger: Ledger) -> str:
             loaded = take_in_inbox(store, rows, personal, now())
         ledger.settle([row.position for row in rows])
         added, known, refused = added + loaded.facts_added, known + loaded.facts_known, refused + loaded.rows_refused
-    if not (added or known or refused):
-        return ""
-    if added:
+    if added or (is_behind and (workspace.settings.warehouse.url or workspace.warehouse.exists())):
         with opened(workspace) as engine:
             refresh(engine, workspace.settings)
+    if not (added or known or refused):
+        return ""
     return f"{added:,} events new, {known:,} already held, {refused:,} in quarantine."
 
 
-def _follow(workspace: Workspace, ledger: Ledger) -> None:
+def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -> None:
     """Load until SIGTERM or Ctrl-C, also where a command holds the workspace for a while."""
     from tieback.errors import TiebackError
+    from tieback.sync import now
 
     stopped = threading.Event()
 
@@ -71,15 +83,19 @@ def _follow(workspace: Workspace, ledger: Ledger) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    told = ""
-    while not stopped.wait(workspace.settings.collect.load_seconds):
+    told, is_behind, prune_at = "", True, now()
+    while not stopped.wait(workspace.settings.collect.load_seconds) and goes_on():
         try:
-            told = _tell(load(workspace, ledger), told)
+            told = _tell(load(workspace, ledger, is_behind=is_behind), told)
+            is_behind = False
+            if now() >= prune_at:
+                ledger.prune(now() - _KNOWN_FOR)
+                prune_at = now() + _PRUNED_EVERY
         except TiebackError as error:
-            told = _tell(str(error), told)
+            told, is_behind = _tell(str(error), told), True
 
 
-def _tell(text: str, told: str, say: Callable[[str], None] = say) -> str:
+def _tell(text: str, told: str) -> str:
     """Say `text` unless it was said last; returns what was."""
     if text and text != told:
         say(text)

@@ -28,7 +28,9 @@ _AGAIN_SECONDS = 5.0  # after the loader has ended by itself
 
 @click.command("serve")
 @click.option("--host", default="", help="Where to listen, instead of [collect] host.")
-@click.option("--port", type=int, default=None, help="Instead of [collect] port; 0 for any that is free.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=None, help="Instead of [collect] port; 0 for any that is free."
+)
 @click.option("--no-load", "only_collect", is_flag=True, help="Only collect: `tieback load` runs elsewhere.")
 @click.pass_obj
 def command(folder: Path, host: str, port: int | None, only_collect: bool) -> None:
@@ -102,7 +104,15 @@ async def _keep_loading(folder: Path) -> None:
     """Run `tieback load --follow` in a process of its own, again when it ends: its work must not hold up answers."""
     while True:
         loader = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tieback", "-w", str(folder), "load", "--follow", stdin=asyncio.subprocess.DEVNULL
+            sys.executable,
+            "-m",
+            "tieback",
+            "-w",
+            str(folder),
+            "load",
+            "--follow",
+            "--with-parent",
+            stdin=asyncio.subprocess.DEVNULL,
         )
         try:
             await loader.wait()
