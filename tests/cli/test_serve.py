@@ -66,7 +66,7 @@ def serving(folder: Path, key: str, *options: str) -> Iterator[Served]:
         yield Served(process, found[1], key)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def comes(what: Callable[[], Any]) -> Any:
@@ -89,7 +89,7 @@ def loaders(folder: Path) -> list[str]:
 def visits(folder: Path) -> dict[str, int]:
     """Visits by channel, as `report` has them; none before the first run."""
     done = subprocess.run(
-        [sys.executable, "-m", "tieback", "-w", str(folder), "report", "--format", "json"],
+        [sys.executable, "-m", "tieback", "-w", str(folder), "report", "--metrics", "visits", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,

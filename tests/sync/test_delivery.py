@@ -135,7 +135,7 @@ def test_an_import_cut_off_in_the_middle_leaves_nothing(
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(delivery_module, "_refuse", cut)
+    monkeypatch.setattr(delivery_module, "refuse", cut)
     with pytest.raises(KeyboardInterrupt):
         taken(store, tmp_path, "contacts", "contact_id,email,changed_at\n1,a@b.com,2025-01-01\n")
     for table in ("contacts", "vault", "deliveries"):

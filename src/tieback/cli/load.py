@@ -68,7 +68,7 @@ def load(workspace: Workspace, ledger: Ledger, *, is_behind: bool = True) -> str
             refresh(engine, workspace.settings)
     if not (added or known or refused):
         return ""
-    return f"{added:,} events new, {known:,} already held, {refused:,} in quarantine."
+    return f"Collected: {added:,} new, {known:,} already held, {refused:,} in quarantine."
 
 
 def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from tieback.errors import WorkspaceError
@@ -14,11 +18,6 @@ def migrate(connection: Connection, where: str) -> None:
     where: what the ledger is called in a message. Raises WorkspaceError when it is newer than this release, or there
     are tables that are none of the ledger's.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
     config = Config()
     config.set_main_option("script_location", "tieback.store.ledger:migrations")
     config.set_main_option("path_separator", "os")

@@ -24,6 +24,7 @@ from tieback.store.ledger.faults import plain_errors
 from tieback.store.ledger.migrating import migrate
 
 PATIENCE_SECONDS = 2.0  # how long anybody waits for a lock that another holds
+_OPENING_SECONDS = 10.0  # how long who opens it does: another may be making its tables
 _SQLITE = "sqlite:///"
 _POSTGRES = re.compile(r"postgres(?:ql)?://(?:[^@/?#]*@)?(?:[^@/?#:]*|\[[^]]*\])(?::\d+)?(?:/[^@/?#]*)?(?:\?[^#]*)?")
 _SCHEMA = "tieback_ledger"
@@ -81,22 +82,27 @@ def _file(path: Path) -> Place:
         ) from None
     if not path.is_file():
         raise WorkspaceError(f"{path} is no file, but stands where the ledger should be. Move it away.")
+    opening = _sqlite(path, _OPENING_SECONDS)
+    try:
+        with plain_errors(where):
+            with opening.begin() as connection:
+                migrate(connection, where)
+            _write_ahead(opening)
+    finally:
+        opening.dispose()
+    engine = _sqlite(path, PATIENCE_SECONDS)
+    return Place(engine, _FileTurn(path.with_name(path.name + ".loader")), where)
+
+
+def _sqlite(path: Path, patience: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        connect_args={"isolation_level": None, "timeout": PATIENCE_SECONDS},
+        connect_args={"isolation_level": None, "timeout": patience},
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    try:
-        with plain_errors(where):
-            with engine.begin() as connection:
-                migrate(connection, where)
-            _write_ahead(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    return Place(engine, _FileTurn(path.with_name(path.name + ".loader")), where)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -114,7 +120,7 @@ def _write_ahead(engine: Engine) -> None:
     """Let readers read while another writes; which the file itself remembers."""
     connection = engine.raw_connection()
     try:
-        given_up = time.monotonic() + PATIENCE_SECONDS
+        given_up = time.monotonic() + _OPENING_SECONDS
         while True:
             try:
                 connection.cursor().execute("PRAGMA journal_mode=WAL")
@@ -162,6 +168,7 @@ def _server(url: str) -> Place:
     key = int.from_bytes(sha256(f"the ledger {schema}".encode()).digest()[:7], "big")
     try:
         with plain_errors(where), engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_OPENING_SECONDS:.0f}s'")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
             if not connection.execute(text("SELECT to_regnamespace(:name)"), {"name": _quoted(schema)}).scalar():
                 connection.exec_driver_sql(f"CREATE SCHEMA {_quoted(schema).replace('%', '%%')}")
