@@ -16,6 +16,7 @@ NEEDS = ("pyspark",)
 SLOW = (
     *("test_golden", "test_readers", "test_broken", "test_laws", "test_olist"),
     *("test_the_demo_company", "test_every_stage_of_many_worlds", "test_what_one_more_visit_touches"),
+    "test_a_run_after_each_kind_of_change",
 )
 
 

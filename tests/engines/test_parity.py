@@ -12,6 +12,7 @@ from tests.engines.basics import basics
 from tests.engines.many import WORLDS, demo_facts, fill, made_of_many, many, small
 from tests.engines.same import Row, assert_same, opinions, ordered
 from tests.facts import put
+from tests.laws.changes import CHANGES
 from tests.laws.worlds import SETTINGS, START, World, core
 from tieback import freshness
 from tieback.config import Settings
@@ -79,6 +80,21 @@ def test_what_one_more_visit_touches(engine: Engine) -> None:
     assert freshness.plan(engine, SETTINGS).since is not None
     refresh(engine, SETTINGS)
     assert_same(opinions(engine), _of(core(), LATE))
+
+
+def test_a_run_after_each_kind_of_change(engine: Engine) -> None:
+    """Law 4: one new fact after another, each brought in by what it touches, as DuckDB makes them from scratch."""
+    fill(engine, core())
+    refresh(engine, SETTINGS)
+    with DuckDB(None) as other:
+        fill(other, core())
+        for number, (name, row) in enumerate(CHANGES.values()):
+            for store in (engine, other):
+                put(store, name, [{**row, "received_at": START + timedelta(days=900 + number)}])
+            assert freshness.plan(engine, SETTINGS).since is not None
+            refresh(engine, SETTINGS)
+            refresh(other, SETTINGS, full=True)
+            assert_same(opinions(engine), opinions(other))
 
 
 def _of(world: World, *visits: dict[str, Any]) -> dict[str, list[Row]]:
