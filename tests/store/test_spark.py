@@ -193,8 +193,11 @@ def test_the_journey_stage_shuffles_each_side_once(running: Cluster, tmp_path: P
         for name in ("touchpoints", "conversions"):
             one_row_each(store, name)
         members = store.scratch_rows("members", pa.table({"conversion_id": ["c"], "person_id": ["p"]}))
-        journeys = fitted(attribution.journeys(at.touchpoints, at.conversions, members, SETTINGS), TABLES["journeys"])
-        plan = str(store.fetch(f"EXPLAIN {store.sql(journeys)}")["plan"][0].as_py())
+        known = (at.touchpoints, at.conversions, members, SETTINGS)
+        plan = ""
+        for paths in (attribution.converted_paths(*known), attribution.open_paths(*known)):
+            planned = store.fetch(f"EXPLAIN {store.sql(fitted(paths, TABLES['journeys']))}")
+            plan += str(planned["plan"][0].as_py())
     sent_by = Counter(re.findall(r"Exchange hashpartitioning\((\w+)#", plan))
     assert sent_by == {
         "person_id": 4,  # for each kind of path: touches, and the persons whose path it is

@@ -6,6 +6,7 @@ Comes in: a folder. Goes out: its settings, its salt, and where its files lie.
 from tieback.config.reading import FILE_NAME, settings_from
 from tieback.config.settings import (
     CONDITIONS,
+    DEFAULT_CONVERSIONS,
     DEFAULT_MODELS,
     ORDER_KINDS,
     STAGES,
@@ -34,6 +35,7 @@ from tieback.config.workspace import (
 
 __all__ = [
     "CONDITIONS",
+    "DEFAULT_CONVERSIONS",
     "DEFAULT_MODELS",
     "FILE_NAME",
     "INTAKE_NAME",
