@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieback.collect.requests import Answer, Batch, Request, Unreadable, Wire
+from tieback.collect.requests import Answer, Batch, Request, UnreadableError, Wire
 from tieback.schema.facts import EVENTS
 
 AT = datetime(2026, 11, 27, 12, 0, 0)
@@ -74,7 +74,7 @@ def read(wire: Wire, request: Request) -> Batch | str:
     """The batch, or why there is none."""
     try:
         return wire.read(request)
-    except Unreadable as unreadable:
+    except UnreadableError as unreadable:
         return unreadable.reason
 
 

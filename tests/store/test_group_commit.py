@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from tests.disks import on_a_disk_of_its_own, small
 from tests.store.ledgers import CUT_OFF, KINDS, NOON, connected, locked, message, new_place
-from tieback.store.ledger import Busy, GroupCommit, Incoming, Ledger, group_commit, open_ledger, opening
+from tieback.store.ledger import BusyError, GroupCommit, Incoming, Ledger, group_commit, open_ledger, opening
 from tieback.store.ledger.opening import opened
 
 Put = Callable[[GroupCommit], Coroutine[Any, Any, None]]
@@ -167,13 +167,13 @@ def test_the_queue_is_bound(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def put(inbox: GroupCommit) -> None:
         with locked(url):
             first = await begun(inbox, *[message(number) for number in range(8)])
-            with pytest.raises(Busy) as busy:
+            with pytest.raises(BusyError) as busy:
                 await inbox.put([message(number) for number in range(10, 13)])
             assert busy.value.retry_after_seconds > 0
-            with pytest.raises(Busy):
+            with pytest.raises(BusyError):
                 await inbox.put([Incoming("shop", "large", NOON, b"x" * 1000)])
             second = await begun(inbox, message(20), message(21))
-            with pytest.raises(Busy):
+            with pytest.raises(BusyError):
                 await inbox.put([message(30)])
         assert [await first, await second] == [[True] * 8, [True] * 2]
         assert all(await inbox.put([message(number) for number in range(30, 55)]))  # alone, a call is taken in
@@ -189,9 +189,9 @@ def test_a_locked_ledger_is_busy_until_it_is_free(url: str, monkeypatch: pytest.
     async def put(inbox: GroupCommit) -> None:
         with locked(url):
             told = await asyncio.gather(*(inbox.put([message(number)]) for number in range(20)), return_exceptions=True)
-            assert [type(each) for each in told] == [Busy] * 20
+            assert [type(each) for each in told] == [BusyError] * 20
             assert "in use by another" in inbox.trouble
-            with pytest.raises(Busy):
+            with pytest.raises(BusyError):
                 await inbox.put([message(1)])
         assert await inbox.put([message(number) for number in range(20)]) == [True] * 20
         assert inbox.trouble == ""
@@ -206,7 +206,7 @@ def test_a_full_disk_is_busy_until_there_is_room(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import asyncio, os, sys; from datetime import datetime; from pathlib import Path
-            from tieback.store.ledger import Busy, GroupCommit, Incoming, open_ledger
+            from tieback.store.ledger import BusyError, GroupCommit, Incoming, open_ledger
             disk = Path(sys.argv[1]); url = f"sqlite:///{disk}/ledger.sqlite"
 
             async def fill():
@@ -219,11 +219,11 @@ def test_a_full_disk_is_busy_until_there_is_room(tmp_path: Path) -> None:
                         row = Incoming("shop", f"m{acknowledged}", datetime(2026, 3, 1), os.urandom(20_000))
                         assert await inbox.put([row]) == [True]
                         acknowledged += 1
-                except Busy:
+                except BusyError:
                     print(inbox.trouble)
                 try:
                     await inbox.put([row])
-                except Busy:
+                except BusyError:
                     print("busy still")
                 (disk / "filler").unlink()
                 print(await inbox.put([row]), repr(inbox.trouble))
@@ -257,7 +257,7 @@ def test_a_server_that_cuts_off_is_busy_and_found_again() -> None:
         with connected(url) as other:
             other.execute(CUT_OFF)
             other.commit()
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             await inbox.put([message(2)])
         assert "was cut off from its server" in inbox.trouble
         assert await inbox.put([message(1), message(2)]) == [False, True]
@@ -287,7 +287,7 @@ def test_a_defect_ends_nobody_s_waiting(url: str) -> None:
 
     async def put(inbox: GroupCommit) -> None:
         broken: Any = 17
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             await inbox.put([Incoming("shop", "m0", broken, b"{}")])
         assert inbox.trouble
         assert "17" not in inbox.trouble
@@ -304,11 +304,11 @@ def test_closing_drains(url: str) -> None:
             tasks = [await begun(inbox, message(number)) for number in range(50)]
             closing_ = asyncio.create_task(inbox.close())
             await asyncio.sleep(0)
-            with pytest.raises(Busy):
+            with pytest.raises(BusyError):
                 await inbox.put([message(99)])
         await closing_
         assert [task.result() for task in tasks] == [[True]] * 50
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             await inbox.put([message(99)])
 
     with_an_inbox(url, put)

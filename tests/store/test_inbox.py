@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.ledgers import CUT_OFF, KINDS, NOON, connected, message, new_place
+from tests.store.ledgers import CUT_OFF, NOON, connected, message, new_place
 from tieback.store.ledger import Backlog, Incoming, Ledger, open_ledger
 
 PUT_SHUFFLED = """
@@ -34,19 +33,6 @@ ledger = open_ledger(sys.argv[1])
 print(len(ledger.waiting(10)), flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a ledger of each kind may be made."""
-    return new_place(request.param, tmp_path)
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    """An empty one there."""
-    with closing(open_ledger(url)) as made:
-        yield made
 
 
 def numbers(ledger: Ledger, most: int = 100) -> list[str]:

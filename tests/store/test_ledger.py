@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from tests.disks import on_a_disk_of_its_own, read_only, small
-from tests.store.ledgers import KINDS, connected, locked, message, new_place
+from tests.store.ledgers import connected, locked, message, new_place
 from tieback.errors import ConfigError, UsageError, WorkspaceError
 from tieback.store.ledger import Ledger, open_ledger, opening
 from tieback.store.ledger.opening import opened
@@ -29,19 +28,6 @@ try:
 except WorkspaceError as error:
     print(error)
 """
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a ledger of each kind may be made."""
-    return new_place(request.param, tmp_path)
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    """An empty one there."""
-    with closing(open_ledger(url)) as made:
-        yield made
 
 
 def test_migrations_end_at_the_tables(url: str) -> None:

@@ -44,7 +44,7 @@ def command(folder: Path, follow: bool, with_parent: bool) -> None:
             parent = os.getppid()
             _follow(workspace, ledger, lambda: not with_parent or os.getppid() == parent)
         else:
-            say(load(workspace, ledger) or "Nothing new has been collected.")
+            say(load(workspace, ledger) or _why_nothing(ledger))
             ledger.prune(now() - _KNOWN_FOR)
 
 
@@ -69,6 +69,11 @@ def load(workspace: Workspace, ledger: Ledger, *, is_behind: bool = True) -> str
     if not (added or known or refused):
         return ""
     return f"Collected: {added:,} new, {known:,} already held, {refused:,} in quarantine."
+
+
+def _why_nothing(ledger: Ledger) -> str:
+    waits = ledger.backlog().rows
+    return f"Another process loads: {waits:,} rows wait for it." if waits else "Nothing new has been collected."
 
 
 def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from tieback.collect.counts import Counts
 from tieback.collect.door import Door, refusal
-from tieback.collect.requests import Answer, Request, TooLarge, Unreadable, Wire, unpacked
+from tieback.collect.requests import Answer, Request, TooLargeError, UnreadableError, Wire, unpacked
 
 ENTRY_POINTS = "tieback.protocols"
 _PREFLIGHT = {
@@ -81,9 +81,9 @@ def _answering(
             return Response(status_code=204, headers={**_PREFLIGHT, **allowed})
         try:
             given = await answer(await _read(http, most_bytes))
-        except Unreadable as error:
+        except UnreadableError as error:
             given = refusal(400, error.reason)
-        except TooLarge:
+        except TooLargeError:
             given = refusal(413, "The body holds more than this collector takes at once")
         except ClientDisconnect:
             given = refusal(400, "The client went away")
@@ -93,13 +93,13 @@ def _answering(
 
 
 async def _read(http: HttpRequest, most_bytes: int) -> Request:
-    """The request, read whole. Raises TooLarge before more than that is held, Unreadable when it is packed badly."""
+    """The request, read whole. Raises TooLargeError before more is held, UnreadableError when it is packed badly."""
     received_at = datetime.now(UTC).replace(tzinfo=None)
     body = bytearray()
     async for chunk in http.stream():
         body += chunk
         if len(body) > most_bytes:
-            raise TooLarge
+            raise TooLargeError
     return Request(
         method=http.method,
         path=http.url.path,

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tieback.collect.personal import without_personal
-from tieback.collect.requests import Answer, Batch, Collected, Malformed, Unreadable
+from tieback.collect.requests import Answer, Batch, Collected, Malformed, UnreadableError
 
 PIXEL = Answer(
     body=bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"),
@@ -41,7 +41,7 @@ class Asked(Batch):
     answer: Answer = field(default_factory=Answer)
 
 
-class Refused(Exception):  # noqa: N818  # it is a verdict on one event, and no error of ours
+class RefusedError(Exception):
     """An event that cannot be told: why, in a sentence that repeats nothing of it."""
 
 
@@ -60,13 +60,13 @@ def batch(
     for event in events:
         try:
             if not isinstance(event, dict):
-                raise Refused("The event is no object")
+                raise RefusedError("The event is no object")
             own = key_of(event)
             key = key or own
             if own and own != key:
-                raise Refused("The event carries another key than the request it came in")
+                raise RefusedError("The event carries another key than the request it came in")
             collected.append(told(event))
-        except Refused as refusal:
+        except RefusedError as refusal:
             malformed.append(Malformed(str(refusal), _encoded(event)))
         except RecursionError:
             malformed.append(Malformed("The event is nested deeper than anybody does", _encoded(event)))
@@ -77,10 +77,10 @@ def row(occurred_at: datetime, received_at: datetime, **cells: Any) -> dict[str,
     """A row of the cells that say something. Instants are UTC without zone.
 
     A login that is an e-mail address is the cell `email`: as a login it would be blotted out on its way in.
-    Raises Refused for what happened more than a day after it was received, or before there were computers.
+    Raises RefusedError for what happened more than a day after it was received, or before there were computers.
     """
     if _within(occurred_at) - received_at > _AHEAD:
-        raise Refused("The event's time is more than a day in the future")
+        raise RefusedError("The event's time is more than a day in the future")
     given = {name: cell for name, cell in cells.items() if cell not in ("", None) and cell != {}}
     if _LOGIN_ADDRESS.fullmatch(given.get("user_id", "")):
         login = given.pop("user_id")
@@ -113,31 +113,31 @@ def fields(value: Any) -> dict[str, Any]:
 
 
 def lasting(value: Any, per_second: int) -> timedelta:
-    """A span of so many units, of which there are `per_second`, given as number or text. Raises Refused."""
+    """A span of so many units, of which there are `per_second`, given as number or text. Raises RefusedError."""
     is_number = _COUNT.fullmatch(value.strip()) if isinstance(value, str) else text(value)
     if not is_number:
-        raise Refused("The event's time is no number")
+        raise RefusedError("The event's time is no number")
     try:
         span = timedelta(seconds=float(value) / per_second)
     except (OverflowError, ValueError):
-        raise Refused(_BEYOND) from None
+        raise RefusedError(_BEYOND) from None
     if abs(span) > _LONGEST:
-        raise Refused(_BEYOND)
+        raise RefusedError(_BEYOND)
     return span
 
 
 def since_epoch(value: Any, per_second: int) -> datetime:
-    """The UTC instant of so many units after 1970. Raises Refused."""
+    """The UTC instant of so many units after 1970. Raises RefusedError."""
     return _within(_EPOCH + lasting(value, per_second))
 
 
 def written_at(value: Any) -> datetime:
-    """The UTC instant that an ISO 8601 text names, taken for UTC where it has no zone. Raises Refused."""
+    """The UTC instant that an ISO 8601 text names, taken for UTC where it has no zone. Raises RefusedError."""
     try:
         moment = datetime.fromisoformat(value)
         return _within(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
     except (TypeError, ValueError, OverflowError):
-        raise Refused("The event's time is no time such as 2025-03-04T10:00:00Z") from None
+        raise RefusedError("The event's time is no time such as 2025-03-04T10:00:00Z") from None
 
 
 def rest(given: Mapping[str, Any], used: Iterable[str] = ()) -> dict[str, Any]:
@@ -152,12 +152,12 @@ def rest(given: Mapping[str, Any], used: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def form(body: bytes | str) -> dict[str, str]:
-    """The fields of a query or of a form that was sent; of several with one name the last. Raises Unreadable."""
+    """The fields of a query or of a form that was sent; of several with one name the last. Raises UnreadableError."""
     written = body if isinstance(body, str) else body.decode("utf-8", "replace")
     try:
         return dict(parse_qsl(written, keep_blank_values=True, max_num_fields=1000))
     except ValueError:
-        raise Unreadable("The form has more fields than anybody sends") from None
+        raise UnreadableError("The form has more fields than anybody sends") from None
 
 
 def browser_of(headers: Mapping[str, str]) -> str:
@@ -167,7 +167,7 @@ def browser_of(headers: Mapping[str, str]) -> str:
 
 def _within(moment: datetime) -> datetime:
     if not 1970 <= moment.year < 2200:
-        raise Refused(_BEYOND)
+        raise RefusedError(_BEYOND)
     return moment
 
 

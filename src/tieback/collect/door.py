@@ -10,15 +10,15 @@ from typing import Protocol
 import msgspec
 
 from tieback.collect.counts import Counts
-from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, Unreadable, Wire
-from tieback.store.ledger import Busy, Incoming, Source
+from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, UnreadableError, Wire
+from tieback.store.ledger import BusyError, Incoming, Source
 
 _LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
 _MOST_KEPT = 32_768  # bytes of something malformed that go to quarantine
 
 
 class Inbox(Protocol):
-    """Where rows are safe once `put` returns; True for each that is new. Raises Busy when it cannot take them now."""
+    """Where rows are safe once `put` returns, True for each that is new. Raises BusyError when it cannot take them."""
 
     async def put(self, rows: Sequence[Incoming]) -> list[bool]: ...
 
@@ -45,7 +45,7 @@ class Door:
     async def _answer(self, wire: Wire, request: Request) -> Answer:
         try:
             batch = wire.read(request)
-        except Unreadable as error:
+        except UnreadableError as error:
             self._counts.refused(wire.name, "unreadable")
             return refusal(400, error.reason)
         source = self._source_of(batch.key)
@@ -59,7 +59,7 @@ class Door:
         try:
             rows = list(_rows(source.name, batch, request))
             new = await self._inbox.put(rows) if rows else []
-        except Busy as error:
+        except BusyError as error:
             self._counts.refused(wire.name, "busy")
             return refusal(503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)})
         self._counts.taken(source.name, rows, new)

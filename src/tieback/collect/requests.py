@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,13 +84,13 @@ class Wire(Protocol):
     routes: tuple[Route, ...]
 
     def read(self, request: Request) -> Batch:
-        """What `request` holds. Raises Unreadable when nothing of it can be read."""
+        """What `request` holds. Raises UnreadableError when nothing of it can be read."""
 
     def accepted(self, batch: Batch) -> Answer:
         """The answer once all of `batch` is safe."""
 
 
-class Unreadable(Exception):  # noqa: N818  # it is an answer to a client, and no error of ours
+class UnreadableError(Exception):
     """A request of which nothing can be read: `reason` in a sentence. The body as a whole goes to quarantine."""
 
     def __init__(self, reason: str) -> None:
@@ -96,14 +98,14 @@ class Unreadable(Exception):  # noqa: N818  # it is an answer to a client, and n
         self.reason = reason
 
 
-class TooLarge(Exception):  # noqa: N818  # likewise
+class TooLargeError(Exception):
     """A body that unpacks to more than anybody sends."""
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     """`body` without its gzip or deflate, told by `encoding` or by its first bytes: some clients do not say.
 
-    Raises TooLarge beyond `most` bytes, Unreadable when it is damaged.
+    Raises TooLargeError beyond `most` bytes, UnreadableError when it is damaged.
     """
     is_gzip = body[:2] == b"\x1f\x8b"
     if not is_gzip and encoding not in ("deflate", "gzip"):
@@ -113,21 +115,35 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     try:
         found = stream.decompress(body, most + 1)
     except zlib.error:
-        raise Unreadable("The body is packed, and damaged") from None
+        raise UnreadableError("The body is packed, and damaged") from None
     if stream.unconsumed_tail:
-        raise TooLarge
+        raise TooLargeError
     return _within(found, most)
 
 
+def basic_key(headers: Mapping[str, str]) -> str:
+    """The user name of HTTP's Basic authentication, which is where a write key stands; "" for none."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    return from_base64(credentials.strip()).partition(":")[0] if scheme.lower() == "basic" else ""
+
+
+def from_base64(given: str) -> str:
+    """The text that `given` codes; "" for none."""
+    try:
+        return base64.b64decode(given, validate=True).decode().replace("\x00", "")
+    except (binascii.Error, ValueError):
+        return ""
+
+
 def decoded(body: bytes) -> Any:
-    """The JSON in `body`. Raises Unreadable."""
+    """The JSON in `body`. Raises UnreadableError."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"The body is no JSON: {error}") from None
+        raise UnreadableError(f"The body is no JSON: {error}") from None
 
 
 def _within(body: bytes, most: int) -> bytes:
     if len(body) > most:
-        raise TooLarge
+        raise TooLargeError
     return body

@@ -7,9 +7,9 @@ from tieback.schema.types import Column, Table, instant, text
 DELIVERIES = Table(
     "deliveries",
     "operation",
-    grain="one import of one file",
+    grain="one import of one file, or what the collector took in of one source on one day",
     key=("delivery_id",),
-    meaning="Every file taken in, with what came of it.",
+    meaning="Every file and collected day taken in, with what came of it.",
     columns=(
         text("delivery_id", "Id that facts carry as origin", required=True),
         text("file", "Name of the file", required=True),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from tieback.collect.requests import Batch, Request, Unreadable, Wire
+from tieback.collect.requests import Batch, Request, UnreadableError, Wire
 from tieback.schema.facts import EVENTS
 
 NOW = datetime(2025, 3, 4, 10, 0)
@@ -89,7 +89,7 @@ def assert_bears(wire: Wire, request: Request) -> None:
 def _outcome(read: Callable[[Request], Batch], request: Request) -> Batch | str:
     try:
         return read(request)
-    except Unreadable as unreadable:
+    except UnreadableError as unreadable:
         return unreadable.reason
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.collect.protocols.asking import FIREFOX, PAGE, only, post, refusals, told
 from tieback.collect.protocols.ga4 import wire
-from tieback.collect.requests import Request, Unreadable
+from tieback.collect.requests import Request, UnreadableError
 
 AT_MICROS = 1795780800000000
 
@@ -91,5 +91,5 @@ def test_a_campaign_is_told_by_its_own_event() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"events": {}}'])
 def test_what_has_no_events_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post("/mp/collect", body))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.collect.protocols.asking import FIREFOX, PAGE, get, only, post, recorded, refusals, told
 from tieback.collect.protocols.matomo import wire
-from tieback.collect.requests import Unreadable
+from tieback.collect.requests import UnreadableError
 
 HIT = {"idsite": "3", "rec": "1", "_id": "0123456789abcdef", "url": PAGE}
 
@@ -69,5 +69,5 @@ def test_an_impossible_time_is_refused(times: dict[str, str]) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b'{"requests": 1}', b"[]", b"rec=1"])
 def test_what_names_no_site_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post("/matomo.php", body))

@@ -4,7 +4,7 @@ import pytest
 
 from tests.collect.protocols.asking import FIREFOX, PAGE, only, post
 from tieback.collect.protocols.plausible import wire
-from tieback.collect.requests import Unreadable
+from tieback.collect.requests import UnreadableError
 
 
 def test_a_visit_has_neither_an_id_nor_a_visitor() -> None:
@@ -49,5 +49,5 @@ def test_long_names_mean_the_same(revenue: object) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"n=pageview"])
 def test_what_is_no_event_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post("/api/event", body))

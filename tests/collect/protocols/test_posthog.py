@@ -9,7 +9,7 @@ import pytest
 
 from tests.collect.protocols.asking import FIREFOX, PAGE, only, post, recorded, refusals, told
 from tieback.collect.protocols.posthog import wire
-from tieback.collect.requests import Request, Unreadable
+from tieback.collect.requests import Request, UnreadableError
 
 BROWSER = "01890f5e-7b1a-7c3d-9e2f-1a2b3c4d5e6f"
 OTHER = "01890f5e-7b1a-7c3d-9e2f-ffffffffffff"
@@ -163,5 +163,5 @@ def test_the_answer_is_the_one_clients_wait_for() -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"7", b'{"batch": {}}', b"data=%%%", b"data=", b"data=e30", b"\x00\xff"])
 def test_what_is_no_event_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post("/e/", body))

@@ -24,7 +24,7 @@ from tests.collect.protocols.calls import (
     twisted,
 )
 from tieback.collect.protocols.segment import wire
-from tieback.collect.requests import Unreadable
+from tieback.collect.requests import UnreadableError
 
 URL = "https://shop.example/pricing?gclid=G-1"
 TRACK = {"event": "Signed up", "userId": "u-1", "messageId": "m-1", "timestamp": "2025-03-04T09:59:00Z"}
@@ -293,7 +293,7 @@ def test_what_no_text_can_hold_is_mended() -> None:
 )
 def test_no_call_at_all_is_unreadable(body: bytes) -> None:
     """Whatever else it is."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(call("/v1/track", body[:99999]))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.collect.protocols.asking import AT, FIREFOX, PAGE, coded, get, only, post, recorded, refusals, told
 from tieback.collect.protocols.snowplow import wire
-from tieback.collect.requests import Request, Unreadable
+from tieback.collect.requests import Request, UnreadableError
 
 TP2 = "/com.snowplowanalytics.snowplow/tp2"
 IGLU = "iglu:com.snowplowanalytics.snowplow/{}/jsonschema/1-0-0"
@@ -160,5 +160,5 @@ def test_an_app_has_its_ids_beside_the_event() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data": 1}', b"\xff"])
 def test_what_is_no_batch_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post(TP2, body))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.collect.protocols.asking import PAGE, only, post, recorded, refusals, told
 from tieback.collect.protocols.umami import wire
-from tieback.collect.requests import Unreadable
+from tieback.collect.requests import UnreadableError
 
 
 def test_the_node_client_tells_a_visit_a_purchase_and_a_person() -> None:
@@ -49,5 +49,5 @@ def test_an_impossible_event_is_refused() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"type": "event"}', b'{"payload": []}'])
 def test_what_is_no_event_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         wire.read(post("/api/send", body))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.collect.cells import Refused, batch, fields, number, rest, row, since_epoch, text
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.cells import RefusedError, batch, fields, number, rest, row, since_epoch, text
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _KINDS = {"page_view": "page", "screen_view": "page", "form_submit": "form"}
 _CAMPAIGN = ("campaign", "source", "medium", "term", "content")
@@ -24,7 +24,7 @@ class GA4:
     def read(self, request: Request) -> Batch:
         said = decoded(request.body)
         if not isinstance(said, dict) or not isinstance(said.get("events"), list):
-            raise Unreadable("The body has no list `events`")
+            raise UnreadableError("The body has no list `events`")
         key = text(request.query.get("api_secret"))
         return batch(key, said["events"], lambda event: _told(event, said, request))
 
@@ -39,7 +39,7 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
     """What happened. The request's user agent is that of a server, so only the one that it tells of counts."""
     name, params = text(event.get("name")), fields(event.get("params"))
     if not name:
-        raise Refused("The event has no name")
+        raise RefusedError("The event has no name")
     micros = event.get("timestamp_micros", said.get("timestamp_micros"))
     at = request.received_at if micros is None else since_epoch(micros, 1_000_000)
     kind = _KINDS.get(name, "track")

@@ -5,13 +5,13 @@ Spec: https://docs.jitsu.com/sending-data/http
 
 from __future__ import annotations
 
-from tieback.collect import spec
+from tieback.collect import segment_spec
 from tieback.collect.requests import Answer, Batch, Request, Route
 
 # The client lays a group's traits under the person's, and it may not ask for ids before a visitor has agreed.
-_DIALECT = spec.Dialect(1024 * 1024, needs_identifier=False, has_group_traits=True)
+_DIALECT = segment_spec.Dialect(1024 * 1024, needs_identifier=False, has_group_traits=True)
 _MASK = "***"
-_KINDS = {kind: kind for kind in spec.KINDS} | {"event": ""}
+_KINDS = {kind: kind for kind in segment_spec.KINDS} | {"event": ""}
 
 
 class _Jitsu:
@@ -24,7 +24,7 @@ class _Jitsu:
         In the body it is masked, so a body's key serves only where no header brings one.
         """
         kind = _KINDS.get(request.path.rpartition("/")[2], "")
-        found = spec.read(request, kind, _DIALECT, request.headers.get("x-write-key", "").strip())
+        found = segment_spec.read(request, kind, _DIALECT, request.headers.get("x-write-key", "").strip())
         key = found.key.partition(":")[0]
         return Batch("" if key == _MASK else key, found.collected, found.malformed)
 

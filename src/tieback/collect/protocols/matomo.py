@@ -21,7 +21,7 @@ from tieback.collect.cells import (
     text,
     written_at,
 )
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 # In the order in which Matomo asks what a request is about.
 _KINDS_OF_TRACK = {
@@ -51,7 +51,7 @@ class Matomo:
         if request.method == "POST":
             said |= form(request.body)
         if not text(said.get("idsite")):
-            raise Unreadable("The request has no `idsite`")
+            raise UnreadableError("The request has no `idsite`")
         answer = Answer(204) if said.get("send_image") == "0" else PIXEL
         found = batch("", (said,), lambda each: _told(each, request), _site)
         return Asked(found.key, found.collected, found.malformed, answer)
@@ -63,7 +63,7 @@ class Matomo:
         said = decoded(request.body)
         requests = said.get("requests") if isinstance(said, dict) else None
         if not isinstance(requests, list):
-            raise Unreadable("The body has no list `requests`")
+            raise UnreadableError("The body has no list `requests`")
         events = [
             form(each.rpartition("?")[2] if each[:1] == "?" else each) if isinstance(each, str) else each
             for each in requests
@@ -112,7 +112,7 @@ def _kind(said: dict[str, Any]) -> tuple[str, str]:
 
 
 def _happened_at(said: dict[str, Any], received_at: datetime) -> datetime:
-    """`cdt`, in UTC as `2025-03-04 10:00:00` or in seconds, less the seconds of `cdo`. Raises Refused."""
+    """`cdt`, in UTC as `2025-03-04 10:00:00` or in seconds, less the seconds of `cdo`. Raises RefusedError."""
     given = text(said.get("cdt"))
     if not given:
         at = received_at

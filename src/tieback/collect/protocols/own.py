@@ -15,9 +15,8 @@ from typing import Any
 
 import msgspec
 
-from tieback.collect.cells import Refused, batch, browser_of, text
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
-from tieback.collect.spec import basic_key
+from tieback.collect.cells import RefusedError, batch, browser_of, text
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, basic_key, decoded
 from tieback.schema.facts import EVENTS
 
 _RAW = ("email", "phone", "user_agent")
@@ -34,13 +33,13 @@ class Own:
     routes = (Route("/v1/events"),)
 
     def read(self, request: Request) -> Batch:
-        """What `request` holds. Raises Unreadable."""
+        """What `request` holds. Raises UnreadableError."""
         given = decoded(request.body)
         if not isinstance(given, dict):
-            raise Unreadable("The body is no JSON object")
+            raise UnreadableError("The body is no JSON object")
         events = given.get("events", [given] if "kind" in given else None)
         if not isinstance(events, list):
-            raise Unreadable("The body has no list `events`, and is no event with a `kind` either")
+            raise UnreadableError("The body has no list `events`, and is no event with a `kind` either")
         key = text(given.get("key")) or _bearer(request.headers) or basic_key(request.headers)
         return batch(key or request.query.get("key", ""), events, partial(_collected, request=request))
 
@@ -59,19 +58,19 @@ def _bearer(headers: Mapping[str, str]) -> str:
 
 def _collected(event: dict[str, Any], request: Request) -> Collected:
     if len(msgspec.json.encode(event)) > _MOST_BYTES:
-        raise Refused(f"An event holds more than {_MOST_BYTES:,} bytes")
+        raise RefusedError(f"An event holds more than {_MOST_BYTES:,} bytes")
     kind, message_id = event.get("kind"), event.get("event_id", "")
     if not isinstance(kind, str) or not kind:
-        raise Refused("An event has no `kind`, such as page, track or form")
+        raise RefusedError("An event has no `kind`, such as page, track or form")
     if not isinstance(message_id, str):
-        raise Refused("`event_id` is no text")
+        raise RefusedError("`event_id` is no text")
     unknown = sorted(str(name) for name in event if name not in _FIELDS and name not in ("event_id", "key"))
     if unknown:
-        raise Refused(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
+        raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
     row = {name: value for name, value in event.items() if name in _FIELDS and value is not None}
     for name, value in row.items():
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
-            raise Refused(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
+            raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
     agent = browser_of(request.headers)
     if agent.startswith("Mozilla/"):  # a server's own client would be taken for a bot
@@ -85,13 +84,13 @@ def _instant(given: Any, received_at: datetime) -> str:
     try:
         found = datetime.fromisoformat(given)
     except (TypeError, ValueError):
-        raise Refused("`occurred_at` is no instant such as 2026-03-31T12:00:00Z") from None
+        raise RefusedError("`occurred_at` is no instant such as 2026-03-31T12:00:00Z") from None
     if found.tzinfo is None:
-        raise Refused("`occurred_at` names no zone; write it as 2026-03-31T12:00:00Z")
+        raise RefusedError("`occurred_at` names no zone; write it as 2026-03-31T12:00:00Z")
     try:
         instant = found.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
-        raise Refused("`occurred_at` is beyond all calendars") from None
+        raise RefusedError("`occurred_at` is beyond all calendars") from None
     if instant > received_at + _AHEAD:
-        raise Refused("`occurred_at` lies more than a day ahead")
+        raise RefusedError("`occurred_at` lies more than a day ahead")
     return f"{instant.isoformat()}Z"

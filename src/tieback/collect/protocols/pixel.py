@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tieback.collect.cells import PIXEL, TAGS, Refused, batch, browser_of, number, rest, row, text
+from tieback.collect.cells import PIXEL, TAGS, RefusedError, batch, browser_of, number, rest, row, text
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route
 
 _IDS = ("anonymous_id", "user_id", "contact_id", "group_id", "session_key", "email", "phone")
@@ -38,7 +38,7 @@ wire = Pixel()
 def _told(said: Mapping[str, Any], request: Request) -> Collected:
     kind = text(said.get("kind")).lower() or "page"
     if not _KIND.fullmatch(kind):
-        raise Refused("The event's kind is no word of small letters, digits and _")
+        raise RefusedError("The event's kind is no word of small letters, digits and _")
     words = {name: text(said.get(name)) for name in _WORDS}
     if kind == "page" and not words["url"]:
         words["url"] = text(request.headers.get("referer"))

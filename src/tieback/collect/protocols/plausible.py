@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tieback.collect.cells import batch, browser_of, fields, number, rest, row, text
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _SHORT = {"n": "name", "u": "url", "d": "domain", "r": "referrer", "p": "props", "m": "props", "meta": "props"}
 _SHORT |= {
@@ -28,7 +28,7 @@ class Plausible:
     def read(self, request: Request) -> Batch:
         said = decoded(request.body)
         if not isinstance(said, dict):
-            raise Unreadable("The body is no event of Plausible's")
+            raise UnreadableError("The body is no event of Plausible's")
         event = {_SHORT.get(name, name): value for name, value in said.items()}
         # One event may be meant for several domains; the first one's source takes it.
         key = text(event.get("domain")).partition(",")[0].strip()
@@ -66,5 +66,5 @@ def _object(value: Any) -> dict[str, Any]:
         return fields(value)
     try:
         return fields(decoded(value.encode("utf-8", "replace")))
-    except Unreadable:
+    except UnreadableError:
         return {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from tieback.collect.cells import (
     TAGS,
-    Refused,
+    RefusedError,
     batch,
     browser_of,
     fields,
@@ -23,7 +23,7 @@ from tieback.collect.cells import (
     text,
     written_at,
 )
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _PATHS = ("/e/", "/batch/", "/capture/", "/i/v0/e/")
 _KINDS = {"$pageview": "page", "$screen": "page", "$groupidentify": "group"}
@@ -59,7 +59,7 @@ class PostHog:
         top = fields(said)
         events = top.get("batch", [said]) if top else said
         if not isinstance(events, list):
-            raise Unreadable("The body is no event, and has no list of events")
+            raise UnreadableError("The body is no event, and has no list of events")
         key = text(top.get("api_key")) or text(top.get("token")) or key
         ahead = _ahead(top, request)
         return batch(key, events, lambda event: _told(event, request, ahead), _key)
@@ -72,7 +72,7 @@ wire = PostHog()
 
 
 def _said(request: Request) -> tuple[Any, str]:
-    """What the body says, and the key that stands beside it in a form. Raises Unreadable."""
+    """What the body says, and the key that stands beside it in a form. Raises UnreadableError."""
     if not request.body.startswith(b"data=") and b"&data=" not in request.body[:1000]:
         return decoded(request.body), ""
     sent = form(request.body)
@@ -82,7 +82,7 @@ def _said(request: Request) -> tuple[Any, str]:
             # What was a plus in base64 reads as a blank where the script did not code it.
             written = base64.b64decode(written.replace(" ", "+"), validate=True).decode("utf-8", "replace")
         except (binascii.Error, ValueError):
-            raise Unreadable("The form's `data` is neither JSON nor base64") from None
+            raise UnreadableError("The form's `data` is neither JSON nor base64") from None
     return decoded(written.encode("utf-8", "replace")), sent.get("api_key", "") or sent.get("token", "")
 
 
@@ -100,7 +100,7 @@ def _ahead(top: dict[str, Any], request: Request) -> timedelta:
             return written_at(sent_at) - request.received_at
         if millis := text(request.query.get("_")):
             return since_epoch(millis, 1000) - request.received_at
-    except Refused:
+    except RefusedError:
         pass  # events say when they happened all the same
     return timedelta(0)
 
@@ -108,7 +108,7 @@ def _ahead(top: dict[str, Any], request: Request) -> timedelta:
 def _told(event: dict[str, Any], request: Request, ahead: timedelta) -> Collected:
     name, properties = text(event.get("event")), fields(event.get("properties"))
     if not name:
-        raise Refused("The event has no name")
+        raise RefusedError("The event has no name")
     traits = _traits(event, properties)
     anonymous_id, user_id = _who(name, event, properties)
     kind = "form" if _sends_a_form(name, properties) else _KINDS.get(name, "track")
@@ -140,7 +140,7 @@ def _told(event: dict[str, Any], request: Request, ahead: timedelta) -> Collecte
 
 
 def _happened_at(event: dict[str, Any], received_at: datetime, ahead: timedelta) -> datetime:
-    """The time that the event tells, by our clock; else as many ms ago as its `offset` says. Raises Refused."""
+    """The time that the event tells, by our clock; else as many ms ago as its `offset` says. Raises RefusedError."""
     if event.get("timestamp") is not None:
         uncorrected = fields(event.get("properties")).get("$ignore_sent_at") is True
         return written_at(event["timestamp"]) - (timedelta(0) if uncorrected else ahead)

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from tieback.collect import spec
-from tieback.collect.cells import PIXEL, Asked, Refused
+from tieback.collect import segment_spec
+from tieback.collect.cells import PIXEL, Asked, RefusedError
 from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, Route
 
-_DIALECT = spec.Dialect(spec.RUDDER_MOST)
+_DIALECT = segment_spec.Dialect(segment_spec.RUDDER_MOST)
 
 
 class _RudderStack:
@@ -25,12 +25,12 @@ class _RudderStack:
         """What `request` holds. A beacon sets no headers, so its key stands in the query, as a pixel's does."""
         key = request.query.get("writeKey", "")
         if request.method != "GET":
-            return spec.read(request, "", _DIALECT, key)
+            return segment_spec.read(request, "", _DIALECT, key)
         kind = request.path.rpartition("/")[2]
         told = {name: value for name, value in request.query.items() if name != "writeKey"}
         try:
             return Asked(key, (_seen(kind, told, request),), answer=PIXEL)
-        except Refused as refusal:
+        except RefusedError as refusal:
             return Asked(key, (), (Malformed(str(refusal), msgspec.json.encode(told)),), answer=PIXEL)
 
     def accepted(self, batch: Batch) -> Answer:
@@ -52,11 +52,11 @@ def _seen(kind: str, told: dict[str, str], request: Request) -> Collected:
         for part in outer:
             inner = place.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise Refused("The query uses one name for a value and for what holds others")
+                raise RefusedError("The query uses one name for a value and for what holds others")
             place = inner
         place[last] = value.replace("\x00", "")
     try:
-        event = msgspec.convert(call, spec.Event)
+        event = msgspec.convert(call, segment_spec.Event)
     except msgspec.ValidationError as error:
-        raise Refused(f"The query is no call: {error}") from None
-    return spec.told(event, kind, request, _DIALECT)
+        raise RefusedError(f"The query is no call: {error}") from None
+    return segment_spec.told(event, kind, request, _DIALECT)

@@ -10,7 +10,7 @@ from typing import Any
 from tieback.collect.cells import (
     PIXEL,
     Asked,
-    Refused,
+    RefusedError,
     batch,
     browser_of,
     fields,
@@ -20,7 +20,7 @@ from tieback.collect.cells import (
     since_epoch,
     text,
 )
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _OK = Answer(200, b"ok", "text/plain")
 _IDS = ("eid", "aid", "duid", "tnuid", "uid", "sid", "ip")
@@ -47,7 +47,7 @@ class Snowplow:
             said = decoded(request.body)
             events = said.get("data") if isinstance(said, dict) else None
         if not isinstance(events, list):
-            raise Unreadable("The body has no list `data`")
+            raise UnreadableError("The body has no list `data`")
         found = batch("", events, lambda event: _told(event, request), lambda event: text(event.get("aid")))
         return Asked(found.key, found.collected, found.malformed, PIXEL if request.method == "GET" else _OK)
 
@@ -88,7 +88,7 @@ def _told(event: dict[str, Any], request: Request) -> Collected:
 def _kind(
     event: dict[str, Any], schema: str, about: dict[str, Any], context: dict[str, Any]
 ) -> tuple[str, str, float | int | None, str]:
-    """Kind, name, value and currency of an event. Raises Refused for a kind that the protocol does not have."""
+    """Kind, name, value and currency of an event. Raises RefusedError for a kind that the protocol does not have."""
     match text(event.get("e")):
         case "pv":
             return "page", "", None, ""
@@ -110,13 +110,13 @@ def _kind(
             return "track", text(about.get("type")), number(sold.get("revenue")), text(sold.get("currency"))
         case "ue" if schema:
             return "track", schema, None, ""
-    raise Refused("The event is of no kind that the protocol has")
+    raise RefusedError("The event is of no kind that the protocol has")
 
 
 def _happened_at(event: dict[str, Any], received_at: datetime) -> datetime:
     """The true time where it is told; else as long before it came in as it waited by the device's own clock.
 
-    Where that clock says nothing of use, the time at which it came in. Raises Refused.
+    Where that clock says nothing of use, the time at which it came in. Raises RefusedError.
     """
     if text(event.get("ttm")):
         return since_epoch(event["ttm"], 1000)
@@ -160,20 +160,20 @@ def _schema(described: dict[str, Any]) -> str:
 
 
 def _inside(event: dict[str, Any], bare: str, coded: str) -> dict[str, Any]:
-    """The JSON within an event. Raises Refused where it is damaged."""
+    """The JSON within an event. Raises RefusedError where it is damaged."""
     written = event.get(bare) or event.get(coded)
     if not written:
         return {}
     if not isinstance(written, str):
-        raise Refused("What the event describes is no text")
+        raise RefusedError("What the event describes is no text")
     try:
         if event.get(bare):
             return fields(decoded(written.encode("utf-8", "replace")))
         # Trackers leave the padding off, and use either alphabet.
         plain = written.strip().rstrip("=").replace("-", "+").replace("_", "/").replace(" ", "+").encode("ascii")
         return fields(decoded(base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)))
-    except (UnicodeError, binascii.Error, Unreadable):
-        raise Refused("What the event describes is damaged") from None
+    except (UnicodeError, binascii.Error, UnreadableError):
+        raise RefusedError("What the event describes is damaged") from None
 
 
 def _typed_in(form: dict[str, Any]) -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.collect.cells import Refused, batch, browser_of, fields, number, rest, row, since_epoch, text
-from tieback.collect.requests import Answer, Batch, Collected, Request, Route, Unreadable, decoded
+from tieback.collect.cells import RefusedError, batch, browser_of, fields, number, rest, row, since_epoch, text
+from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _CELLS = ("website", "hostname", "url", "referrer", "name", "data", "id", "ip", "userAgent", "timestamp")
 
@@ -19,7 +19,7 @@ class Umami:
     def read(self, request: Request) -> Batch:
         said = decoded(request.body)
         if not isinstance(said, dict) or not isinstance(said.get("payload"), dict):
-            raise Unreadable("The body is no event of Umami's")
+            raise UnreadableError("The body is no event of Umami's")
         key = text(said["payload"].get("website"))
         return batch(key, (said,), lambda each: _told(text(each.get("type")), each["payload"], request))
 
@@ -34,7 +34,7 @@ wire = Umami()
 def _told(type_: str, payload: dict[str, Any], request: Request) -> Collected:
     """What happened. A path stands for the page on `hostname`, whose scheme nobody tells."""
     if type_ not in ("event", "identify", "performance"):
-        raise Refused("The event's type is none of event, identify, performance")
+        raise RefusedError("The event's type is none of event, identify, performance")
     name, given = text(payload.get("name")), fields(payload.get("data"))
     is_page = type_ == "event" and not name
     amount = number(given.get("revenue"))

@@ -6,9 +6,9 @@ to load into facts, each at least once, and whom a key belongs to.
 
 from __future__ import annotations
 
-from tieback.store.ledger.group_commit import Busy, GroupCommit
+from tieback.store.ledger.group_commit import BusyError, GroupCommit
 from tieback.store.ledger.inbox import Backlog, Incoming, Waiting
 from tieback.store.ledger.ledger import Ledger, open_ledger
 from tieback.store.ledger.sources import Source
 
-__all__ = ["Backlog", "Busy", "GroupCommit", "Incoming", "Ledger", "Source", "Waiting", "open_ledger"]
+__all__ = ["Backlog", "BusyError", "GroupCommit", "Incoming", "Ledger", "Source", "Waiting", "open_ledger"]

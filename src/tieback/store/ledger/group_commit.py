@@ -20,7 +20,7 @@ _RETRY_WHEN_FULL = 1  # seconds
 _RETRY_WHEN_FAILING = 5
 
 
-class Busy(Exception):  # noqa: N818  # it is an answer to a client, and no error of ours
+class BusyError(Exception):
     """Nothing of a call was acknowledged: it is to be made again, `retry_after_seconds` from now at the earliest."""
 
     def __init__(self, retry_after_seconds: int) -> None:
@@ -61,8 +61,8 @@ class GroupCommit:
     async def put(self, rows: Sequence[Incoming]) -> list[bool]:
         """Return once `rows` are on disk: for each, True when it is new, False when it is held already.
 
-        Raises Busy when too many wait, the ledger fails, or this is closed: then the caller is to come again. A caller
-        that is cancelled does not know what became of its rows.
+        Raises BusyError when too many wait, the ledger fails, or this is closed: then the caller is to come again.
+        A caller that is cancelled does not know what became of its rows.
         """
         if not rows:
             return []
@@ -71,7 +71,7 @@ class GroupCommit:
         call = _Call(tuple(rows), size, loop, loop.create_future())
         with self._changed:
             if self._is_closing or not self._has_room(call):
-                raise Busy(_RETRY_WHEN_FULL)
+                raise BusyError(_RETRY_WHEN_FULL)
             self._calls.append(call)
             self._rows += len(rows)
             self._bytes += size
@@ -148,7 +148,7 @@ def _tell(told: list[_Told]) -> None:
         if call.answer.done():  # its caller went away
             continue
         if answer is None:
-            call.answer.set_exception(Busy(_RETRY_WHEN_FAILING))
+            call.answer.set_exception(BusyError(_RETRY_WHEN_FAILING))
         else:
             call.answer.set_result(answer)
 

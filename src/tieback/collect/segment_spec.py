@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from tieback.collect.cells import Refused
+from tieback.collect.cells import RefusedError, fields, text
 from tieback.collect.consent import consents
 from tieback.collect.personal import without_personal
-from tieback.collect.requests import Batch, Collected, Malformed, Request, Unreadable
+from tieback.collect.requests import Batch, Collected, Malformed, Request, UnreadableError, from_base64
 
 KINDS = {
     "page": "page",
@@ -105,7 +103,7 @@ _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def read(request: Request, kind: str, dialect: Dialect, key: str = "") -> Batch:
     """What `request` holds: a batch where its body has one, else one call of `kind` ("" for what the call itself says).
 
-    key: the write key outside the body, which comes first. Raises Unreadable.
+    key: the write key outside the body, which comes first. Raises UnreadableError.
     """
     content, body = _opened(request.body)
     collected, malformed = [], []
@@ -113,23 +111,23 @@ def read(request: Request, kind: str, dialect: Dialect, key: str = "") -> Batch:
         try:
             event = _decoded(raw)
             if memoryview(raw).nbytes > (RUDDER_MOST if event.channel else dialect.most_bytes):
-                raise Refused("The event is larger than its protocol allows")
+                raise RefusedError("The event is larger than its protocol allows")
             event.context = event.context or body.context
             event.sent_at = event.sent_at or body.sent_at
             collected.append(told(event, kind if body.batch is None else "", request, dialect))
-        except Refused as refusal:
+        except RefusedError as refusal:
             malformed.append(Malformed(str(refusal), bytes(raw)))
     return Batch(key or text(body.write_key), tuple(collected), tuple(malformed))
 
 
 def told(event: Event, kind: str, request: Request, dialect: Dialect) -> Collected:
-    """What `event` tells. kind: what it is when its address says so. Raises Refused."""
+    """What `event` tells. kind: what it is when its address says so. Raises RefusedError."""
     kind = kind or text(event.type)
     if kind not in KINDS:
-        raise Refused("The event is none of page, screen, track, identify, group and alias")
+        raise RefusedError("The event is none of page, screen, track, identify, group and alias")
     message_id = text(event.message_id)
     if len(message_id) > _LONGEST_ID:
-        raise Refused(f"The messageId is longer than {_LONGEST_ID} characters")
+        raise RefusedError(f"The messageId is longer than {_LONGEST_ID} characters")
     context = event.context or _Context()
     row: dict[str, Any] = {
         "occurred_at": f"{_occurred_at(event, request.received_at).isoformat()}Z",
@@ -139,42 +137,29 @@ def told(event: Event, kind: str, request: Request, dialect: Dialect) -> Collect
     if dialect.needs_identifier and not row.keys() & {"anonymous_id", "user_id", "email", "phone"}:
         visitor = _visitor(request.headers)
         if not visitor:
-            raise Refused("The event has neither a userId nor an anonymousId")
+            raise RefusedError("The event has neither a userId nor an anonymousId")
         row["anonymous_id"] = visitor
-    given = dict(_fields(event.traits) or _fields(context.traits)) if kind in ("identify", "group") else {}
+    given = dict(fields(event.traits) or fields(context.traits)) if kind in ("identify", "group") else {}
     if kind == "identify":
         given = {name: value for name, value in given.items() if name not in _OF_A_PERSON}
-    given |= _fields(event.properties)
+    given |= fields(event.properties)
     row |= _filled(_name(event, kind, given) | _web(given, context, request.headers))
     row |= _worth(given) | consents(context.consent, context.consent_management)
     if kind == "track" and "name" not in row:
-        raise Refused("The track call has no event name")
+        raise RefusedError("The track call has no event name")
     if category := text(event.category):
         given.setdefault("category", category)
     try:
         properties = without_personal(given)
     except RecursionError:
-        raise Refused("The event is nested deeper than anybody does") from None
+        raise RefusedError("The event is nested deeper than anybody does") from None
     if properties:
         row["properties"] = properties
     return Collected(message_id, row)
 
 
-def text(value: Any) -> str:
-    """A text or a number as a cell, without blanks around it; "" for anything else."""
-    if isinstance(value, str):
-        return value.strip()
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
-
-
-def basic_key(headers: Mapping[str, str]) -> str:
-    """The user name of HTTP's Basic authentication, which is where the write key stands; "" for none."""
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    return _from_base64(credentials.strip()).partition(":")[0] if scheme.lower() == "basic" else ""
-
-
 def _opened(content: bytes) -> tuple[bytes, _Body]:
-    """The body without what no text can hold, and its outermost fields. Raises Unreadable."""
+    """The body without what no text can hold, and its outermost fields. Raises UnreadableError."""
     content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\\u0000" in content:
         content = _mended(content)
@@ -187,7 +172,7 @@ def _opened(content: bytes) -> tuple[bytes, _Body]:
     try:
         return mended, _BODY.decode(mended)
     except _BROKEN:
-        raise Unreadable(f"The body is no call: {reason}") from None
+        raise UnreadableError(f"The body is no call: {reason}") from None
 
 
 def _mended(content: bytes) -> bytes:
@@ -198,7 +183,7 @@ def _decoded(raw: msgspec.Raw | bytes) -> Event:
     try:
         return _EVENT.decode(raw)
     except _BROKEN as error:
-        raise Refused(f"The event is no call: {error}") from None
+        raise RefusedError(f"The event is no call: {error}") from None
 
 
 def _occurred_at(event: Event, received_at: datetime) -> datetime:
@@ -212,20 +197,20 @@ def _occurred_at(event: Event, received_at: datetime) -> datetime:
         moment = _instant(event.timestamp or event.original_timestamp)
         try:
             lead = _instant(event.sent_at) - received_at if event.sent_at else timedelta()
-        except Refused:
+        except RefusedError:
             lead = timedelta()
         if lead > _SLACK or not event.timestamp:
             try:
                 moment -= lead
             except OverflowError:
-                raise Refused("The event's time is beyond all times") from None
+                raise RefusedError("The event's time is beyond all times") from None
     if moment - received_at > _AHEAD:
-        raise Refused("The event's time is more than a day in the future")
+        raise RefusedError("The event's time is more than a day in the future")
     return moment
 
 
 def _instant(value: Any) -> datetime:
-    """The UTC instant of an ISO 8601 text or of seconds or milliseconds since 1970. Raises Refused."""
+    """The UTC instant of an ISO 8601 text or of seconds or milliseconds since 1970. Raises RefusedError."""
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
@@ -234,7 +219,7 @@ def _instant(value: Any) -> datetime:
             return _EPOCH + timedelta(seconds=value / 1000 if abs(value) >= 1e11 else value)
     except (ValueError, OverflowError):
         pass
-    raise Refused("The event's time is no time such as 2025-03-04T10:00:00Z")
+    raise RefusedError("The event's time is no time such as 2025-03-04T10:00:00Z")
 
 
 def _persons(event: Event, kind: str, context: _Context, dialect: Dialect) -> dict[str, str]:
@@ -244,9 +229,9 @@ def _persons(event: Event, kind: str, context: _Context, dialect: Dialect) -> di
         former = text(event.previous_id) or former
         former = "" if former == user else former
     # What a group call says in `traits` is the group's: its address is nobody's own.
-    said = [] if kind == "group" else [_fields(event.traits)]
+    said = [] if kind == "group" else [fields(event.traits)]
     if not dialect.has_group_traits:
-        said.append(_fields(context.traits))
+        said.append(fields(context.traits))
     found = {"anonymous_id": former, "user_id": user, "group_id": text(event.group_id)}
     for column in ("email", "phone"):
         found[column] = next((each[column].strip() for each in said if isinstance(each.get(column), str)), "")
@@ -270,7 +255,7 @@ def _name(event: Event, kind: str, given: dict[str, Any]) -> dict[str, str]:
 
 def _web(given: dict[str, Any], context: _Context, headers: Mapping[str, str]) -> dict[str, str]:
     """Address, referrer, tags and browser; what of them stood in `given` leaves it."""
-    page, campaign = _fields(context.page), _fields(context.campaign)
+    page, campaign = fields(context.page), fields(context.campaign)
     url, referrer = text(given.pop("url", None)), text(given.pop("referrer", None))
     found = {"url": url or text(page.get("url")), "referrer": referrer or text(page.get("referrer"))}
     if found["referrer"] == "$direct":  # RudderStack's word for none
@@ -310,18 +295,7 @@ def _amount(value: Any) -> float | None:
 
 def _visitor(headers: Mapping[str, str]) -> str:
     """The anonymous id that RudderStack's browser client puts into a header as well."""
-    return _from_base64(headers.get("anonymousid", "")).strip()
-
-
-def _from_base64(given: str) -> str:
-    try:
-        return base64.b64decode(given, validate=True).decode().replace("\x00", "")
-    except (binascii.Error, ValueError):
-        return ""
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return from_base64(headers.get("anonymousid", "")).strip()
 
 
 def _filled(cells: dict[str, str]) -> dict[str, str]:
