@@ -69,7 +69,7 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                 with contextlib.suppress(asyncio.CancelledError):
                     await loader
 
-    door = Door(inbox, Keys(ledger.source_of).source_of, counts)
+    door = Door(inbox, Keys(ledger.source_of).source_of, counts, workspace.settings.consent)
     app = application(door, wires(), counts, inbox, given.most_kb * 1000, running)
     config = uvicorn.Config(
         app,

@@ -9,8 +9,10 @@ from typing import Protocol
 
 import msgspec
 
+from tieback.collect.consent import with_purposes
 from tieback.collect.counts import Counts
 from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, UnreadableError, Wire
+from tieback.config import Consent
 from tieback.store.ledger import BusyError, Incoming, Source
 
 _LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
@@ -27,9 +29,11 @@ class Door:
     """Reads requests of any protocol and puts what they hold into the inbox.
 
     source_of: whose a write key is; None for nobody's. It is asked for each request.
+    needs: which signals of consent each purpose needs.
     """
 
-    def __init__(self, inbox: Inbox, source_of: Callable[[str], Source | None], counts: Counts) -> None:
+    def __init__(self, inbox: Inbox, source_of: Callable[[str], Source | None], counts: Counts, needs: Consent) -> None:
+        self._needs = needs
         self._inbox = inbox
         self._source_of = source_of
         self._counts = counts
@@ -57,7 +61,7 @@ class Door:
             self._counts.refused(wire.name, "foreign origin")
             return refusal(403, "This site may not send with this write key")
         try:
-            rows = list(_rows(source.name, batch, request))
+            rows = list(_rows(source.name, batch, request, self._needs))
             new = await self._inbox.put(rows) if rows else []
         except BusyError as error:
             self._counts.refused(wire.name, "busy")
@@ -71,9 +75,10 @@ def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) 
     return Answer(status, msgspec.json.encode({"error": reason}), headers=headers or {})
 
 
-def _rows(source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
+def _rows(source: str, batch: Batch, request: Request, needs: Consent) -> Iterable[Incoming]:
     for each in batch.collected:
-        yield _row(source, each, request)
+        told = Collected(each.message_id, with_purposes(each.row, request.headers, needs))
+        yield _row(source, told, request)
     for bad in batch.malformed:
         yield _malformed(source, bad, request)
 

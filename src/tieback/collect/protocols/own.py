@@ -3,7 +3,8 @@
 A body is `{"key": KEY, "events": [EVENT, …]}`, or one EVENT alone with KEY in the header `Authorization: Bearer KEY`.
 An EVENT has the columns of the table `events` as fields, all optional but `kind`: `event_id` is the sender's own id of
 it, by which it is known when it is sent again; `occurred_at` an ISO 8601 instant with a zone, else the moment it came
-in; `email` and `phone` are taken raw and kept as hashes.
+in; `email` and `phone` are taken raw and kept as hashes. `consent` is an object of the signals of Consent Mode, each
+`granted` or `denied`; `gpc` is true where the browser says Global Privacy Control.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from typing import Any
 import msgspec
 
 from tieback.collect.cells import RefusedError, batch, browser_of, text
+from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, basic_key, decoded
 from tieback.schema.facts import EVENTS
 
+_BESIDES = ("event_id", "key", "consent", "gpc")
 _RAW = ("email", "phone", "user_agent")
 _NOT_GIVEN = {"email_hash", "email_domain", "phone_hash", "origin", "received_at", "event_id", "bot_reason", "device"}
+_NOT_GIVEN |= {"consent_signals"}
 _FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
 _MOST_BYTES = 32_768  # of one event
 _AHEAD = timedelta(days=1)
@@ -64,7 +68,7 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
         raise RefusedError("An event has no `kind`, such as page, track or form")
     if not isinstance(message_id, str):
         raise RefusedError("`event_id` is no text")
-    unknown = sorted(str(name) for name in event if name not in _FIELDS and name not in ("event_id", "key"))
+    unknown = sorted(str(name) for name in event if name not in _FIELDS and name not in _BESIDES)
     if unknown:
         raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
     row = {name: value for name, value in event.items() if name in _FIELDS and value is not None}
@@ -72,10 +76,21 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
             raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
+    if given := _consent(event):
+        row["consent"] = given
+    if event.get("gpc") is True:
+        row["gpc"] = True
     agent = browser_of(request.headers)
     if agent.startswith("Mozilla/"):  # a server's own client would be taken for a bot
         row.setdefault("user_agent", agent)
     return Collected(message_id, row)
+
+
+def _consent(event: dict[str, Any]) -> dict[str, bool]:
+    said = event.get("consent", {})
+    if not isinstance(said, dict):
+        raise RefusedError("`consent` is no object of signals such as ad_storage")
+    return signals(said.items())
 
 
 def _instant(given: Any, received_at: datetime) -> str:
