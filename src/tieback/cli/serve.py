@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import os
 import signal
 import socket
 import sys
@@ -70,7 +72,7 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                     await loader
 
     door = Door(inbox, Keys(ledger.source_of).source_of, counts, workspace.settings.consent)
-    app = application(door, wires(), counts, inbox, given.most_kb * 1000, running)
+    app = application(door, wires(), counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -87,6 +89,12 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
             signal.signal(ending, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
     say("Stopped; all that was acknowledged is in the inbox.")
+
+
+def _secret(salt: str) -> bytes:
+    """What links and the ids of a day are signed with: the same in every collector of the workspace."""
+    # Without a salt, what is signed is good for as long as the process runs.
+    return hashlib.sha256(f"tieback visitors {salt or os.urandom(32).hex()}".encode()).digest()
 
 
 def _listening(host: str, port: int) -> socket.socket:
