@@ -20,7 +20,7 @@ UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-v
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: they compile no module twice
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test engines engines-whole laws readers check format bench docs lock tracker clean environment python
+.PHONY: help demo test engines engines-whole laws readers killed check format bench docs lock tracker clean environment python
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ laws: environment  ## hold the laws over many more random worlds than `make test
 
 readers: environment  ## let eight readers read for two minutes while runs are published
 	@READ_SECONDS=120 $(PYTEST) tests/cli/test_readers.py $(ARGS)
+
+killed: environment  ## kill the collector a hundred times under load: nothing acknowledged is lost or counted twice
+	@KILL_TRIALS=100 $(PYTEST) --log-cli-level=INFO tests/cli/test_killed_collector.py $(ARGS)
 
 check: environment  ## format, lint, types, import layers, house rules and docs
 	$(BIN)/ruff format --check .
