@@ -9,6 +9,7 @@ of a shop would have it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import html
 import http.client
 from functools import partial
@@ -23,8 +24,12 @@ _OF_ONE_HOP = {"connection", "date", "server", "transfer-encoding"}
 
 
 def shop(key: str, collector: str, port: int = 0, attributes: str = "") -> ThreadingHTTPServer:
-    """A server of the shop on loopback, not yet started. attributes: more of the tracker's tag, such as data-consent."""
-    line = f'<script defer src="/tb.js" data-key="{html.escape(key)}" {attributes}></script>'
+    """A server of the shop on loopback, not yet started.
+
+    attributes: more of the tracker's tag, such as `data-consent="wait"`, or in place of its own `src`.
+    """
+    # Browsers take the first of two attributes with one name.
+    line = f'<script defer {attributes} src="/tb.js" data-key="{html.escape(key)}"></script>'
     return ThreadingHTTPServer(("127.0.0.1", port), partial(_Shop, line.encode(), urlsplit(collector).netloc))
 
 
@@ -83,10 +88,8 @@ def main() -> None:
     given = asked.parse_args()
     with shop(given.key, given.collector, given.port) as server:
         print(f"The shop is open at http://127.0.0.1:{server.server_port}/")  # noqa: T201 - it is a program of its own
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
-        except KeyboardInterrupt:
-            pass
 
 
 if __name__ == "__main__":

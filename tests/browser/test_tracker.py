@@ -6,11 +6,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Playwright
 
-from tests.browser.conftest import Collector, Site
+from tests.browser.conftest import AGENT, ARGUMENTS, CHROMIUM, Collector, Site
 from tests.cli.test_serve import tieback
 from tieback.cli.warehouse import opened
 from tieback.config import open_workspace
@@ -220,23 +221,68 @@ def test_what_is_refused_for_a_whole_visit_comes_with_the_next_page(
     ]
 
 
-def test_blocked_storage_breaks_nothing(device: Device, sites: Sites, collector: Collector) -> None:
-    """Neither the page nor what it tells."""
+def test_blocked_cookies_and_storage_break_nothing(
+    playwright: Playwright, tmp_path: Path, sites: Sites, collector: Collector
+) -> None:
+    """Neither the page nor what it tells, in a browser that is set to keep nothing: each page is then by somebody."""
+    settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings))
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=ARGUMENTS, user_agent=AGENT
+    )
+    try:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(sites().at("checkout.html?utm_source=blocked"))
+        assert page.evaluate("(() => { try { localStorage; return '' } catch (error) { return error.name } })()") == (
+            "SecurityError"
+        )
+        page.click("#pay")
+        events = collector.comes("blocked", lambda events: of(events, "track", "order"))
+        assert len({each["anonymous_id"] for each in events}) == 1
+        assert (errors, context.cookies()) == ([], [])
+    finally:
+        context.close()
+
+
+def test_what_happens_before_the_answer_is_the_same_visitors(
+    device: Device, sites: Sites, collector: Collector
+) -> None:
+    """Where the cookie alone remembers, a page learns its visitor from the first answer."""
     context = device()
     context.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError') }})"
     )
     page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(sites().at("product.html?utm_source=blocked"))
-    page.click("#colour-blue")
+    page.goto(sites().at("product.html?utm_source=early"))
+    collector.comes("early", lambda events: of(events, "page"))
     page.click("#buy")
-    page.click("#pay")
-    events = collector.comes("blocked", lambda events: of(events, "track", "order"))
-    assert len(of(events, "page")) == 3
-    assert len({each["anonymous_id"] for each in events}) == 1  # by the cookie
-    assert errors == []
+    page.evaluate(
+        "for (const pause of [0, 20, 22, 24, 26, 28, 30, 35, 40]) setTimeout(tieback, pause, 'track', 'early')"
+    )
+    events = collector.comes("early", lambda events: len(of(events, "track", "early")) == 9)
+    assert {each["anonymous_id"] for each in events} == {cookie(context)["value"]}
+
+
+def test_a_collector_of_the_same_site_has_its_cookie_too(page: Page, sites: Sites, collector: Collector) -> None:
+    """On another host or port of it."""
+    page.goto(sites(f'src="{collector.url}/tb.js"').at("?utm_source=beside"))
+    [seen] = collector.comes("beside", lambda events: of(events, "page"))
+    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    assert cookie(page.context)["value"] == seen["anonymous_id"]
+
+
+def test_a_collector_of_another_site_sets_no_cookie(page: Page, sites: Sites, collector: Collector) -> None:
+    """There the script remembers the visitor."""
+    site = sites(f'src="{collector.url}/tb.js"')
+    for path in ("?utm_source=third", "product.html"):
+        page.goto(site.at(path, "localhost"))
+        page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    events = collector.comes("third", lambda events: len(of(events, "page")) == 2)
+    assert {each["anonymous_id"] for each in events} == {json.loads(page.evaluate("localStorage.tb"))["id"]}
+    assert page.context.cookies() == []
 
 
 def test_a_link_to_another_site_of_ours_carries_the_visitor_along(
