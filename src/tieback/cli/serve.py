@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from tieback.cli.output import say
 from tieback.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tieback.collect import Wire
     from tieback.config import Workspace
     from tieback.store.ledger import Ledger
 
@@ -69,8 +71,8 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                 with contextlib.suppress(asyncio.CancelledError):
                     await loader
 
-    door = Door(inbox, Keys(ledger.source_of).source_of, counts)
-    app = application(door, wires(), counts, inbox, given.most_kb * 1000, running)
+    door = Door(inbox, Keys(ledger.source_of).source_of, counts, Keys(ledger.source_named).source_of)
+    app = application(door, [*wires(), *_own_wires(workspace)], counts, inbox, given.most_kb * 1000, running)
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -87,6 +89,18 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
             signal.signal(ending, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
     say("Stopped; all that was acknowledged is in the inbox.")
+
+
+def _own_wires(workspace: Workspace) -> list[Wire]:
+    """The protocols that need this workspace: its webhooks, and its links where there is a salt to prove them with.
+
+    Raises ConfigError when a webhook file is not right.
+    """
+    from tieback.collect import Hooks, Links, secret_of
+    from tieback.config.hooks import hooks_in
+
+    hooks = Hooks(hooks_in(workspace.folder, os.environ), workspace.settings.collect.public_url)
+    return [hooks, Links(secret_of(workspace.salt))] if workspace.salt else [hooks]
 
 
 def _listening(host: str, port: int) -> socket.socket:
