@@ -21,7 +21,7 @@ from tieback.schema.facts import EVENTS
 
 _RAW = ("email", "phone", "user_agent")
 _NOT_GIVEN = {"email_hash", "email_domain", "phone_hash", "origin", "received_at", "event_id", "bot_reason", "device"}
-_FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
+FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
 _MOST_BYTES = 32_768  # of one event
 _AHEAD = timedelta(days=1)
 
@@ -64,10 +64,10 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
         raise RefusedError("An event has no `kind`, such as page, track or form")
     if not isinstance(message_id, str):
         raise RefusedError("`event_id` is no text")
-    unknown = sorted(str(name) for name in event if name not in _FIELDS and name not in ("event_id", "key"))
+    unknown = sorted(str(name) for name in event if name not in FIELDS and name not in ("event_id", "key"))
     if unknown:
         raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
-    row = {name: value for name, value in event.items() if name in _FIELDS and value is not None}
+    row = {name: value for name, value in event.items() if name in FIELDS and value is not None}
     for name, value in row.items():
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
             raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
