@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from tests.cli.test_serve import made, serving
@@ -101,6 +104,22 @@ def test_what_is_tracked_is_in_the_inbox_once_flush_returns(tmp_path: Path) -> N
             "currency": "EUR",
         },
     ]
+
+
+def test_what_the_page_shows_works(tmp_path: Path) -> None:
+    """The program and the call, as they stand, with the address and key of a collector that runs."""
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "send-from-a-server.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    [body] = re.findall(r"-d '(.*?)'", page)
+    folder, key = made(tmp_path)
+    with serving(folder, key, "--no-load") as served:
+        program = program.replace("https://collect.acme.example", served.url).replace("tb_…", key)
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=WAIT)
+        called = httpx.post(f"{served.url}/v1/events", content=body, headers={"authorization": f"Bearer {key}"})
+        assert called.json() == {"taken": 1, "refused": 0}
+        counted = httpx.get(f"{served.url}/metrics").text
+    assert 'tieback_events_total{outcome="accepted",source="web"} 2.0' in counted
+    assert 'tieback_events_total{outcome="duplicate",source="web"} 1.0' in counted
 
 
 def test_events_go_in_batches() -> None:

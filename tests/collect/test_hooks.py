@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from tests.collect.doorstep import Doorstep, doorstep
 from tieback.collect.hooks import Hooks
 from tieback.collect.requests import Request
 from tieback.collect.signatures import flaw
-from tieback.config.hooks import PRESETS, Signature, hooks_in
+from tieback.config.hooks import PRESETS, Signature, hook_in, hooks_in
 from tieback.errors import ConfigError
 
 SECRET = "s3cret"
@@ -285,3 +286,14 @@ def test_a_file_that_is_not_right_is_told(tmp_path: Path, text: str, said: str) 
     with pytest.raises(ConfigError, match=r"calls\.toml") as error:
         hooks_in(tmp_path, {})
     assert said in str(error.value)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "webhooks.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL))
+def test_the_files_on_the_page_are_right(tmp_path: Path, text: str) -> None:
+    """Each can be used as it stands."""
+    (tmp_path / "calls.toml").write_text(text)
+    assert hook_in(tmp_path / "calls.toml", "calls").fact.rules
+    assert len(re.findall("```toml", PAGE.read_text())) == 3
