@@ -61,7 +61,8 @@ def test_a_link_says_whose_it_is(tmp_path: Path) -> None:
     tieback(folder, "source", "add", "shop")
     tieback(folder, "link", "https://acme.example", "--name", "x", code=2)
     tieback(folder, "link", "https://acme.example", "--name", "x", "--source", "webb", code=2)
-    tieback(folder, "link", "acme.example", "--name", "x", "--source", "web", code=2)
+    for url in ("acme.example", f"https://acme.example/{'x' * 5000}"):
+        tieback(folder, "link", url, "--name", "x", "--source", "web", code=2)
     (folder / "tieback.toml").write_text('[collect]\npublic_url = "https://go.acme.example/"\n')
     assert tieback(folder, "link", "https://acme.example", "--name", "x", "--source", "web").startswith(
         "https://go.acme.example/r/"

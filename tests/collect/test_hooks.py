@@ -10,19 +10,24 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.collect.doorstep import Doorstep, doorstep
 from tieback.collect.hooks import Hooks
 from tieback.collect.requests import Request
 from tieback.collect.signatures import flaw
-from tieback.config.hooks import PRESETS, Signature, hook_in, hooks_in
+from tieback.config.hooks import PRESETS, Hook, Signature, hook_in, hooks_in
 from tieback.errors import ConfigError
 
 SECRET = "s3cret"
@@ -76,7 +81,7 @@ def served(folder: Path, **files: str) -> Iterator[Doorstep]:
     (folder / "hooks").mkdir()
     for name, text in files.items():
         (folder / "hooks" / f"{name}.toml").write_text(text)
-    hooks = Hooks(hooks_in(folder, {"HOOK_SECRET": SECRET}), "https://collect.acme.example")
+    hooks = Hooks(hooks_in(folder, {"HOOK_SECRET": SECRET}, "https://collect.acme.example/"))
     with doorstep(folder, hooks) as made:
         made.keys = {name: made.ledger.add_source(name) for name in files}
         yield made
@@ -275,6 +280,8 @@ def test_nobody_is_expected_elsewhere(tmp_path: Path) -> None:
         ('[columns]\nkind = { const = "x" }\n[signature]\nsecret = "${A}"\nheader = "X"', "variable A"),
         ('[columns]\nkind = { const = "x" }\noccurred_at = { from = "at", format = "%Q" }', "means nothing"),
         ('[columns]\nkind = { const = "x" }\n[[facts]]\ntable = "deals"\n', "Leave [[facts]] out"),
+        ('[columns]\nkind = { const = "x" }\noccurred_at = { from = "at", time_zone = "Europe/Bonn" }', "no IANA name"),
+        ('[columns]\nkind = { const = "x" }\n[signature]\nsecret = "${SET}"\npreset = "twilio"', "public_url"),
         ('[columns]\nkid = "x"', "no column 'kid'"),
         ("[columns", "cannot be read"),
     ],
@@ -284,8 +291,79 @@ def test_a_file_that_is_not_right_is_told(tmp_path: Path, text: str, said: str) 
     (tmp_path / "hooks").mkdir()
     (tmp_path / "hooks" / "calls.toml").write_text(text)
     with pytest.raises(ConfigError, match=r"calls\.toml") as error:
-        hooks_in(tmp_path, {})
+        hooks_in(tmp_path, {"SET": "x"})
     assert said in str(error.value)
+
+
+def test_the_address_the_method_and_the_time_may_be_signed() -> None:
+    """As HubSpot does, whose time is in milliseconds."""
+    address, body, at = "https://collect.acme.example/hooks/crm", b'{"a": 1}', "1774958400000"
+    digest = hmac.new(b"s3cret", b"POST" + address.encode() + body + at.encode(), hashlib.sha256).digest()
+    headers = {
+        "x-hubspot-signature-v3": base64.b64encode(digest).decode(),
+        "x-hubspot-request-timestamp": at,
+    }
+    request = Request("POST", "/hooks/crm", {}, headers, body, datetime(2026, 3, 31, 12, 4, 59))
+    signature = Signature("${TOKEN}", **PRESETS["hubspot"])
+    assert flaw(request, signature, "s3cret", address) == ""
+    assert flaw(request, signature, "s3cret", address + "?") != ""
+    assert flaw(replace(request, received_at=datetime(2026, 3, 31, 12, 5, 1)), signature, "s3cret", address) != ""
+
+
+ANYTHING = """
+[payload]
+events = "items"
+
+[columns]
+event_id = { template = "{id}-{a.b}" }
+kind = { from = "kind", default = "form" }
+name = { from = "a.0.b", values = { x = "y" }, unmapped = "empty" }
+email = "email"
+value = { from = "value", decimal = ",", thousands = "." }
+occurred_at = { from = "at", time_zone = "Asia/Tokyo" }
+"""
+NAMES = st.sampled_from(["id", "a", "b", "0", "kind", "email", "value", "at", "a.b", "phone"])
+WORDS = st.sampled_from(
+    ["x", "", "1.250,5", "1795780800", "1795780800000", "2026-11-27T12:00", "9999-12-31", "\0", "a@b.de"]
+)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=9), WORDS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=9)),
+    max_leaves=20,
+)
+BODIES = st.one_of(
+    st.binary(max_size=99),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    st.lists(JSON, max_size=4).map(lambda value: json.dumps({"items": value}).encode()),
+    st.sampled_from([b'{"items": [{"x": "\\ud800"}]}', b'{"items": [%s]}' % (b"[" * 5000 + b"]" * 5000)]),
+    st.integers(1, 2000).map(lambda depth: b'{"items": [%s1%s]}' % (b'{"x": ' * depth, b"}" * depth)),
+)
+
+
+@given(BODIES, st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
+def test_whatever_is_sent_is_events_or_waits_in_quarantine(body: bytes, kind: str) -> None:
+    """Nothing is lost, nothing fails, and each time alike."""
+    hooks = Hooks({"any": replace(any_hook(), events="items" if "json" in kind else "")})
+    request = Request("POST", "/hooks/any", {"key": "k"}, {"content-type": kind}, body, datetime(2026, 11, 27, 12))
+    found = hooks.read(request)
+    assert found == hooks.read(request)
+    assert found.key == "k"
+    for event in found.collected:
+        assert event.message_id
+        assert set(event.row) <= {"occurred_at", "kind", "name", "email", "value", "properties"}
+        assert "b@" not in json.dumps(event.row.get("properties", {}))
+        assert datetime.fromisoformat(event.row["occurred_at"]).tzinfo is not None
+    assert all(each.reason for each in found.malformed)
+    assert hooks.accepted(found).status == 200
+
+
+@cache
+def any_hook() -> Hook:
+    """The webhook of the file ANYTHING."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "any.toml"
+        file.write_text(ANYTHING)
+        return hook_in(file, "any")
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "webhooks.md"

@@ -45,11 +45,17 @@ def command(folder: Path, /, url: str, name: str, source: str, kind: str, **tags
         raise WorkspaceError(f"{folder / 'tieback.salt'} is lost, and links are signed with it. Restore it.")
     given = {tag: quote(tags[tag], safe="") for tag in (f"utm_{name}" for name in _TAGS) if tags[tag]}
     link = links.Link(links.tagged(url, given), _source(folder, source), name, kind)
+    secret = links.secret_of(workspace.salt)
+    made = links.token(link, secret)
+    if links.opened(made, secret) is None:
+        raise UsageError(
+            f"A link of {len(made):,} letters is longer than mail programs keep whole. Shorten the address."
+        )
     collect = workspace.settings.collect
     if not collect.public_url:
         say("It works on this machine. Set [collect] public_url in tieback.toml to the address that visitors reach.")
     base = collect.public_url.rstrip("/") or f"http://{collect.host}:{collect.port}"
-    click.echo(f"{base}{links.PATH}{links.token(link, links.secret_of(workspace.salt))}")
+    click.echo(f"{base}{links.PATH}{made}")
 
 
 def _source(folder: Path, name: str) -> str:

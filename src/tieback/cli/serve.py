@@ -99,7 +99,7 @@ def _own_wires(workspace: Workspace) -> list[Wire]:
     from tieback.collect import Hooks, Links, secret_of
     from tieback.config.hooks import hooks_in
 
-    hooks = Hooks(hooks_in(workspace.folder, os.environ), workspace.settings.collect.public_url)
+    hooks = Hooks(hooks_in(workspace.folder, os.environ, workspace.settings.collect.public_url))
     return [hooks, Links(secret_of(workspace.salt))] if workspace.salt else [hooks]
 
 

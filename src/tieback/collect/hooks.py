@@ -26,17 +26,17 @@ from tieback.collect.signatures import flaw
 from tieback.config.hooks import Hook
 
 PATH = "/hooks/"
+_MOST_BYTES = 32_768  # of one event, as it is kept
 
 
 class Hooks:
-    """The webhooks by source. public_url: what stands before the path in the address that vendors call and sign."""
+    """The webhooks, by source."""
 
     name = "hook"
     routes: tuple[Route, ...] = (Route(PATH + "{source}"),)
 
-    def __init__(self, hooks: Mapping[str, Hook], public_url: str = "") -> None:
+    def __init__(self, hooks: Mapping[str, Hook]) -> None:
         self._hooks = hooks
-        self._public_url = public_url.rstrip("/")
 
     def read(self, request: Request) -> Batch:
         """What `request` holds. Raises TurnedAwayError when nobody is expected there, or it is not proved."""
@@ -45,10 +45,8 @@ class Hooks:
         if hook is None:
             raise TurnedAwayError(_refused(404, "There is no webhook of this name"), "unknown webhook")
         found = []
-        if hook.signature:
-            url = hook.signature.url or f"{self._public_url}{PATH}{source}"
-            if why := flaw(request, hook.signature, hook.secret, url):
-                raise TurnedAwayError(_refused(401, why), "unproved webhook")
+        if hook.signature and (why := flaw(request, hook.signature, hook.secret, hook.url)):
+            raise TurnedAwayError(_refused(401, why), "unproved webhook")
         try:
             found += [_read(each, hook, request) for each in _events(request, hook.events)]
         except UnreadableError as error:
@@ -88,18 +86,20 @@ def _events(request: Request, path: str) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def _digest(event: dict[str, Any]) -> str:
-    """The id of an event that names none: what was sent, for a vendor that tries again sends the same."""
-    return hashlib.sha256(msgspec.json.encode(event, order="deterministic")).hexdigest()[:32]
-
-
 def _read(event: Any, hook: Hook, request: Request) -> Collected | Malformed | None:
+    raw = b""
     try:
+        raw = msgspec.json.encode(event, order="deterministic")
         if not isinstance(event, dict):
             raise RefusedError("The event is no object")
         found = event_of(event, hook.fact, hook.written, request.received_at)
-        return found and (found if found.message_id else Collected(_digest(event), found.row))
+        if found and len(msgspec.json.encode(found.row)) > _MOST_BYTES:
+            raise RefusedError(
+                f"An event holds more than {_MOST_BYTES:,} bytes; let `keep_rest = false` leave some out"
+            )
     except RefusedError as refusal:
-        return Malformed(str(refusal), msgspec.json.encode(event))
+        return Malformed(str(refusal), raw)
     except RecursionError:
-        return Malformed("The event is nested deeper than anybody does", b"")
+        return Malformed("The event is nested deeper than anybody does", raw)
+    # Without an id of its own, what was sent is its id: a vendor that tries again sends the same.
+    return found and (found if found.message_id else Collected(hashlib.sha256(raw).hexdigest(), found.row))

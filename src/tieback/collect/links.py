@@ -26,7 +26,7 @@ KINDS = ("click", "email_click", "ad_click")
 
 _PURPOSE = b"tieback: signed redirect links, 1"
 _MAC_BYTES = 16
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{30,8000}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{30,4000}")
 _ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _CLICK_ID = re.compile(r"[\w.~-]{1,500}", re.ASCII)
 _AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)

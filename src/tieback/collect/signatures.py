@@ -45,14 +45,17 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _signed(body: bytes, signature: Signature, timestamp: str, url: str) -> bytes:
     if signature.signs != "form":
-        before, _, after = signature.signs.replace("{timestamp}", timestamp).partition("{body}")
-        return before.encode() + body + after.encode()
+        around = (
+            each.replace("{url}", url).replace("{timestamp}", timestamp) for each in signature.signs.split("{body}", 1)
+        )
+        return body.join(each.encode() for each in around)
     fields = sorted(set(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
     return (url + "".join(name + value for name, value in fields)).encode("utf-8", "replace")
 
 
 def _is_recent(timestamp: str, received_at: datetime, tolerance_seconds: int) -> bool:
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 13):
         return False
     now = received_at.replace(tzinfo=UTC).timestamp()
-    return abs(now - int(timestamp)) <= tolerance_seconds
+    sent = int(timestamp) / (1000 if len(timestamp) == 13 else 1)
+    return abs(now - sent) <= tolerance_seconds

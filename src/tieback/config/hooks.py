@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -27,9 +28,9 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     secret: `${NAME}`. preset: a vendor of PRESETS, of which what else is given overrides single keys.
     header: where the signature stands, after `prefix`; or, where it holds pairs (t=1,v1=ab), in the one named `part`.
-    signs: what is signed: a text with {body} and {timestamp}, or `form`: the address and the sorted fields of the form.
-    timestamp: the header, or with `part` the other one of the pairs, that holds the seconds since 1970 of sending; a
-    request is refused when that is more than `tolerance_seconds` ago or ahead.
+    signs: what is signed: a text with {body}, {timestamp}, {url}; or `form`: the address and the form's sorted fields.
+    timestamp: the header, or with `part` the other one of the pairs, that holds the seconds (or milliseconds) since
+    1970 of sending; a request is refused when that is more than `tolerance_seconds` ago or ahead.
     url: the address that the vendor calls, where it is signed; [collect] public_url and the path unless given.
     """
 
@@ -62,6 +63,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "timestamp": "t",
         "signs": "{timestamp}.{body}",
     },
+    "hubspot": {
+        "header": "X-HubSpot-Signature-v3",
+        "encoding": "base64",
+        "timestamp": "X-HubSpot-Request-Timestamp",
+        "signs": "POST{url}{body}{timestamp}",
+    },
 }
 
 
@@ -69,7 +76,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class Hook:
     """What is sent to /hooks/`source`. signature: None where the sender cannot sign, and gives the write key instead.
 
-    secret: empty until the variable is looked up.
+    secret, url: what it is signed with, and the address that the sender calls; empty until they are looked up.
     """
 
     source: str
@@ -78,19 +85,21 @@ class Hook:
     events: str = ""
     signature: Signature | None = None
     secret: str = ""
+    url: str = ""
 
 
-def hooks_in(folder: Path, variables: Mapping[str, str]) -> dict[str, Hook]:
-    """The webhooks of the workspace in `folder` by source, secrets looked up in `variables`. Raises ConfigError."""
-    files = sorted((folder / FOLDER_NAME).glob("*.toml"))
-    return {file.stem: hook_in(file, file.stem, variables) for file in files}
+def hooks_in(folder: Path, variables: Mapping[str, str], public_url: str = "") -> dict[str, Hook]:
+    """The webhooks of the workspace in `folder` by source, ready to be called.
 
-
-def hook_in(file: Path, source: str, variables: Mapping[str, str] | None = None) -> Hook:
-    """The webhook of `source` that `file` describes; without `variables` its secret is left out.
-
-    Raises ConfigError that names the key or the variable.
+    variables: in which secrets are looked up. public_url: where the world reaches the collector.
+    Raises ConfigError that names the file, and the key or variable.
     """
+    files = sorted((folder / FOLDER_NAME).glob("*.toml"))
+    return {file.stem: _ready(hook_in(file, file.stem), file, variables, public_url) for file in files}
+
+
+def hook_in(file: Path, source: str) -> Hook:
+    """The webhook of `source` that `file` describes. Raises ConfigError that names the file and the key."""
     try:
         raw = tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -104,9 +113,28 @@ def hook_in(file: Path, source: str, variables: Mapping[str, str] | None = None)
     fact = mapping.facts[0]
     if "kind" not in fact.rules:
         raise ConfigError(f'{where}: say of what kind its events are, as in [columns] kind = {{ const = "call" }}.')
-    _check_formats(fact, mapping.written, where)
-    secret = _secret(signature, variables, where) if signature and variables is not None else ""
-    return Hook(source, fact, mapping.written, payload.events, signature, secret)
+    _check_times(fact, mapping.written, where)
+    return Hook(source, fact, mapping.written, payload.events, signature)
+
+
+def _ready(hook: Hook, file: Path, variables: Mapping[str, str], public_url: str) -> Hook:
+    """`hook` with its secret and address. Raises ConfigError for what is not set."""
+    signature = hook.signature
+    if not signature:
+        return hook
+    name = _VARIABLE.sub(r"\1", signature.secret)
+    if not variables.get(name):
+        raise ConfigError(
+            f"The environment variable {name}, which {file} names as its secret, is not set. Set it and try again: "
+            f"export {name}=…"
+        )
+    url = signature.url or (f"{public_url.rstrip('/')}/{FOLDER_NAME}/{hook.source}" if public_url else "")
+    if not url and (signature.signs == "form" or "{url}" in signature.signs):
+        raise ConfigError(
+            f"{file}: the sender signs the address that it calls. Set [collect] public_url in tieback.toml, or url "
+            "under [signature], to what stands there."
+        )
+    return replace(hook, secret=variables[name], url=url)
 
 
 def _signature(given: Any, where: str) -> Signature:
@@ -128,24 +156,20 @@ def _signature(given: Any, where: str) -> Signature:
     return found
 
 
-def _secret(signature: Signature, variables: Mapping[str, str], where: str) -> str:
-    name = _VARIABLE.sub(r"\1", signature.secret)
-    if not variables.get(name):
-        raise ConfigError(
-            f"The environment variable {name}, which {where} names as its secret, is not set. Set it and try again: "
-            f"export {name}=…"
-        )
-    return variables[name]
-
-
-def _check_formats(fact: Fact, written: Written, where: str) -> None:
-    """Raises ConfigError for a format of times that nothing could be written in."""
+def _check_times(fact: Fact, written: Written, where: str) -> None:
+    """Raises ConfigError for a format of times that nothing could be written in, or a zone that there is not."""
     files = (written.dates,) if isinstance(written.dates, str) else written.dates
-    for each in {*files, *(each for rule in fact.rules.values() for each in rule.formats)} - {"epoch_s", "epoch_ms"}:
+    given = {*files, *(each for rule in fact.rules.values() for each in rule.formats)} - {"", "epoch_s", "epoch_ms"}
+    for each in sorted(given):
         try:
             datetime.strptime(datetime.now(UTC).strftime(each), each)  # noqa: DTZ007  # only its form is looked at
         except ValueError:
             raise ConfigError(f"{where}: the time format {each!r} means nothing. Write it as %d.%m.%Y %H:%M.") from None
+    for zone in {written.time_zone, *(rule.time_zone for rule in fact.rules.values())} - {""}:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigError(f"{where}: time_zone {zone!r} is no IANA name such as Europe/Berlin.") from None
 
 
 def _as(kind: Any, given: Any, where: str) -> Any:
