@@ -13,13 +13,14 @@ ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix tracker
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS)
 
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: they compile no module twice
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test engines engines-whole laws readers check format bench docs lock clean environment python
+.PHONY: help demo test engines engines-whole laws readers killed check format bench docs lock tracker clean environment python
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +41,9 @@ laws: environment  ## hold the laws over many more random worlds than `make test
 
 readers: environment  ## let eight readers read for two minutes while runs are published
 	@READ_SECONDS=120 $(PYTEST) tests/cli/test_readers.py $(ARGS)
+
+killed: environment  ## kill the collector a hundred times under load: nothing acknowledged is lost or counted twice
+	@KILL_TRIALS=100 $(PYTEST) --log-cli-level=INFO tests/cli/test_killed_collector.py $(ARGS)
 
 check: environment  ## format, lint, types, import layers, house rules and docs
 	$(BIN)/ruff format --check .
@@ -66,8 +70,13 @@ lock: environment  ## resolve the dependencies anew into requirements/ (ARGS=--u
 	@$(UV_COMPILE) --group engines --constraints requirements/dev.txt --output-file requirements/engines.txt >/dev/null
 	@git diff --stat -- requirements
 
+tracker: environment tracker/node_modules/.package-lock.json  ## build the script that sites carry, from tracker/
+	@$(NPM) run --silent check
+	@$(NPM) run --silent build >build/tracker.js
+	@cp build/tracker.js src/tieback/collect/tracker.js
+
 clean:  ## remove the environment and all that was made
-	rm -rf "$(VENV)" build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf "$(VENV)" build dist tracker/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 environment: $(VENV)/.ready
 
@@ -86,6 +95,10 @@ $(VENV)/.engines: requirements/engines.txt $(VENV)/.ready
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@mkdir -p build
+	@touch $@
+
+tracker/node_modules/.package-lock.json: tracker/package-lock.json $(VENV)/.ready
+	@$(NPM) ci --ignore-scripts --silent
 	@touch $@
 
 python:

@@ -41,12 +41,12 @@ OPINION_DEPENDENCIES: dict[str, Dependencies] = {
     ),
     "touchpoints": Dependencies(
         ("events", "contacts", "orders", "people"),
-        lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.time_zone),
+        lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.consent.assumed, s.time_zone),
     ),
     "costs": Dependencies(("spend", "fx_rates"), lambda s: (s.currency, s.channels, s.traffic)),
     "conversions": Dependencies(
         ("events", "contacts", "accounts", "deals", "deal_contacts", "orders", "fx_rates", "people"),
-        lambda s: (s.currency, s.time_zone, s.stages, s.conversions, s.exclude),
+        lambda s: (s.currency, s.time_zone, s.stages, s.conversions, s.exclude, s.consent.assumed),
     ),
     "journeys": Dependencies(
         ("touchpoints", "conversions", "people", "deal_contacts"), lambda s: (s.touches, s.conversions)

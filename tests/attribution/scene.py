@@ -24,7 +24,7 @@ DEFAULT = Settings()
 
 def touch(touch_id: str, at: str, channel: str = "Email", **given: Any) -> dict[str, Any]:
     """A touch of the person ada, unless told."""
-    filled = {"person_id": "ada", "kind": "visit", "is_paid": channel.startswith("Paid"), **given}
+    filled = {"person_id": "ada", "kind": "visit", "is_measured": True, "is_paid": channel.startswith("Paid"), **given}
     fixed = {"channel_rule": "rule", "rules_version": "1", "touch_date": at[:10]}
     return {"touch_id": touch_id, "occurred_at": at, "channel": channel, **fixed, **filled}
 

@@ -10,7 +10,7 @@ import pytest
 from tests.facts import put, warehouse
 from tieback import attribution
 from tieback.attribution.rates import missing_rates
-from tieback.config import DEFAULT_CONVERSIONS, Conversion, Exclude, Settings
+from tieback.config import DEFAULT_CONVERSIONS, Consent, Conversion, Exclude, Settings
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
 from tieback.schema.relations import fitted, relations
@@ -302,6 +302,21 @@ def test_a_deal_without_lead_stage_is_marked_by_a_lead_event() -> None:
     deals = [deal("1", "2026-02-01", "won", 1), deal("2", "2026-01-20", "lead"), deal("2", "2026-02-01", "won", 1)]
     seen = found(settings, events=events, deals=deals)
     assert [seen[f"customer:{number}"]["lead_at"].isoformat()[:10] for number in (1, 2)] == ["2026-01-05", "2026-01-20"]
+
+
+def test_an_event_that_refuses_measurement_is_no_conversion() -> None:
+    """It is kept, with the reason; where nothing is said, the settings decide."""
+    events = [
+        {"event_id": "1", "kind": "donation", "occurred_at": "2026-01-01", "consent_analytics": False},
+        {"event_id": "2", "kind": "donation", "occurred_at": "2026-01-01", "consent_analytics": True},
+        {"event_id": "3", "kind": "donation", "occurred_at": "2026-01-01"},
+    ]
+    refused = "no consent to measurement"
+    reasons = {name: row["excluded_reason"] for name, row in found(events=events).items()}
+    assert reasons == {"donation:1": refused, "donation:2": None, "donation:3": None}
+    strict = Settings(currency="EUR", conversions=EVENTS, consent=Consent(assumed=False))
+    reasons = {name: row["excluded_reason"] for name, row in found(strict, events=events).items()}
+    assert reasons == {"donation:1": refused, "donation:2": None, "donation:3": refused}
 
 
 def test_named_events_count_by_name_or_kind() -> None:

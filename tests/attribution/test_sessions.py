@@ -344,3 +344,26 @@ def test_sessions_compile_for_every_dialect(dialect: str) -> None:
     """One expression, seven warehouses."""
     settings = Settings(exclude=Exclude(email_domains=("acme.com",), user_ids=("qa*",), anonymous_ids=("kiosk",)))
     assert "session_number" in compiled(_sessions(settings), dialect)
+
+
+def test_a_device_that_two_share_is_split_by_their_logins() -> None:
+    """Before the first login it is the first's, and after a login it is that one's until the next."""
+    people = [person("anonymous", "b1", "user:ann"), person("user", "ann"), person("user", "bob")]
+    visits = [
+        page("1"),
+        page("2", 10_000, user_id="ann"),
+        page("3", 20_000),
+        page("4", 30_000, user_id="bob"),
+        page("5", 40_000),
+        page("6", 50_000, user_id="ann"),
+        page("7", 60_000),
+    ]
+    whose = [row["person_id"].removeprefix("user:") for row in found(visits, people)]
+    assert whose == ["ann", "ann", "ann", "bob", "bob", "ann", "ann"]
+
+
+def test_a_device_of_one_login_is_not_split() -> None:
+    """Who is logged in says nothing of a device that nobody else uses: it stays with its person."""
+    people = [person("anonymous", "b1"), person("user", "ann", "anonymous:b1")]
+    whose = [row["person_id"] for row in found([page("1"), page("2", 9000, user_id="ann"), page("3", 20_000)], people)]
+    assert whose == ["anonymous:b1"] * 3

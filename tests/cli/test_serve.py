@@ -52,9 +52,9 @@ def made(tmp_path: Path) -> tuple[Path, str]:
 
 
 @contextmanager
-def serving(folder: Path, key: str, *options: str) -> Iterator[Served]:
+def serving(folder: Path, key: str, *options: str, program: tuple[str, ...] = ("-m", "tieback")) -> Iterator[Served]:
     """A collector on a free port, killed at the end if it still runs."""
-    command = [sys.executable, "-m", "tieback", "-w", str(folder), "serve", "--port", "0", *options]
+    command = [sys.executable, *program, "-w", str(folder), "serve", "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from tieback.collect import Counts, Door, Keys, Wire, application
+from tieback.config import Consent
 from tieback.store.ledger import GroupCommit, Ledger, open_ledger
 
 
@@ -51,7 +52,7 @@ def doorstep(folder: Path, *spoken: Wire) -> Iterator[Doorstep]:
         await inbox.close()
 
     keys, names = Keys(ledger.source_of, 0.0), Keys(ledger.source_named, 0.0)
-    door = Door(inbox, keys.source_of, counts, names.source_of)
+    door = Door(inbox, keys.source_of, counts, Consent(), names.source_of)
     app = application(door, spoken, counts, inbox, 100_000, running)
     with TestClient(app, follow_redirects=False) as client:
         yield Doorstep(client, ledger, file)

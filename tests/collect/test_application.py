@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from tieback.collect import Counts, Door, Keys, application
 from tieback.collect.protocols import own
 from tieback.collect.requests import Request
+from tieback.config import Consent
 from tieback.store.ledger import GroupCommit, Ledger, open_ledger
 
 MOST_BYTES = 100_000
@@ -61,7 +62,7 @@ def _client(ledger: Ledger, seconds: float = 0.0) -> Iterator[TestClient]:
         yield
         await inbox.close()
 
-    door = Door(inbox, Keys(ledger.source_of, seconds).source_of, counts)
+    door = Door(inbox, Keys(ledger.source_of, seconds).source_of, counts, Consent())
     with TestClient(application(door, [own.wire], counts, inbox, MOST_BYTES, running)) as client:
         yield client
 
@@ -76,6 +77,19 @@ def test_what_is_acknowledged_is_in_the_inbox(front: Front) -> None:
         "event_id": "web:1",
         "occurred_at": "2026-03-31T12:00:00Z",
         "user_agent": "Mozilla/5.0",
+    }
+
+
+def test_what_a_visitor_agreed_to_stands_on_each_event(front: Front) -> None:
+    """Signal by signal, with Global Privacy Control as the browser says it, and what that means for each purpose."""
+    said = {"ad_storage": "granted", "ad_user_data": "granted", "analytics_storage": "denied"}
+    assert front.send({**VISIT, "consent": said}, **{"sec-gpc": "1"}).status_code == 200
+    [row] = front.rows()
+    assert row["consent_signals"] == "ad_storage=granted ad_user_data=granted analytics_storage=denied gpc=1"
+    assert {name: row.get(f"consent_{name}") for name in ("analytics", "attribution", "ads")} == {
+        "analytics": False,
+        "attribution": True,
+        "ads": False,
     }
 
 
@@ -252,7 +266,7 @@ def test_closing_waits_for_what_was_taken_in(tmp_path: Path) -> None:
 
     async def story() -> None:
         inbox = GroupCommit(ledger)
-        door = Door(inbox, ledger.source_of, Counts(ledger.backlog))
+        door = Door(inbox, ledger.source_of, Counts(ledger.backlog), Consent())
         body = json.dumps({"key": key, "events": [VISIT]}).encode()
         request = Request("POST", "/v1/events", {}, {}, body, datetime(2026, 3, 31))
         under_way = asyncio.create_task(door.answer(own.wire, request))

@@ -17,6 +17,7 @@ from tests.collect.doorstep import Doorstep, doorstep
 from tieback.collect import Counts, Door
 from tieback.collect.links import Link, Links, is_address, opened, secret_of, tagged, token
 from tieback.collect.requests import Request
+from tieback.config import Consent
 from tieback.store.ledger import Incoming
 
 SECRET = secret_of("5" * 64)
@@ -48,6 +49,12 @@ def test_a_click_is_in_the_inbox_before_the_visitor_goes_on(front: Doorstep) -> 
         "referrer": "https://mail.example/inbox",
         "user_agent": "Mozilla/5.0",
     }
+
+
+def test_the_click_of_a_known_visitor_is_theirs(front: Doorstep) -> None:
+    """By the cookie of the collector's own site, so that the visit it leads to is seen to be the same person's."""
+    front.client.get(f"/r/{TOKEN}", headers={**AGENT, "cookie": "theme=dark; tb_id=abcdefgh12345678"})
+    assert front.rows()[0]["anonymous_id"] == "abcdefgh12345678"
 
 
 def test_each_click_counts(front: Doorstep) -> None:
@@ -125,7 +132,7 @@ def test_a_visitor_does_not_wait_for_a_disk_that_hangs(front: Doorstep) -> None:
             raise AssertionError
 
     counts = Counts(front.ledger.backlog)
-    door = Door(Hanging(), front.ledger.source_of, counts, front.ledger.source_named)
+    door = Door(Hanging(), front.ledger.source_of, counts, Consent(), front.ledger.source_named)
     request = Request("GET", f"/r/{TOKEN}", {}, {}, b"", datetime(2026, 3, 31))
     told = asyncio.run(asyncio.wait_for(door.answer(Links(SECRET), request), 60))
     assert told.status == 302

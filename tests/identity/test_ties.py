@@ -173,3 +173,12 @@ def test_a_workspace_names_junk_of_its_own() -> None:
 def test_a_row_without_its_junk_login_ties_by_the_rest() -> None:
     """A junk login is as none: the row's e-mail is then its strongest identifier."""
     assert people(events=[event(user_id="null", email_hash="e", anonymous_id="a")]) == ["anonymous:a email:e"]
+
+
+def test_an_event_that_refuses_attribution_ties_nobody() -> None:
+    """A form that a visitor fills in all the same does not lead from the address back to the browser."""
+    form = event(anonymous_id="a", email_hash="e", consent_attribution=False)
+    assert people(events=[form]) == ["anonymous:a", "email:e"]
+    assert people(events=[form, event(anonymous_id="a", email_hash="e", consent_attribution=True)]) == [
+        "anonymous:a email:e"
+    ]

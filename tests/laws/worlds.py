@@ -259,6 +259,8 @@ def _events(draw: st.DrawFn) -> Rows:
             row["user_id"] = f"u{person}"
         if dice == 9:
             row["bot_reason"] = "crawler"
+        if dice in (2, 3, 6):
+            row["consent_analytics"], row["consent_attribution"] = dice != 2, dice != 3
         if dice == 4:
             row["name"] = "signup"
         events.append(row)

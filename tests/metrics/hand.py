@@ -46,6 +46,7 @@ def touch(touch_id: str, day: str, channel: str, campaign: str | None = None, **
         "channel_rule": "by hand",
         "campaign": campaign,
         "is_paid": channel.startswith("Paid"),
+        "is_measured": True,
         "rules_version": "1",
         **more,
     }

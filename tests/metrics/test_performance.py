@@ -104,6 +104,17 @@ def test_cost_and_visits_belong_to_no_model(store: DuckDB) -> None:
     )
 
 
+def test_a_visit_is_counted_by_consent_to_measurement_alone() -> None:
+    """A refusal of attribution leaves it a visit; one of measurement does not, though it may earn credit."""
+    told = [
+        hand.touch("t6", "2026-03-01", "Email", excluded_reason="no consent to attribution"),
+        hand.touch("t7", "2026-03-01", "Direct", is_measured=False),
+    ]
+    with hand.company(touches=[*hand.TOUCHES, *told]) as store:
+        visits = summed(store, "sum(visits)", "basis = '' AND model = ''")
+    assert visits == {"Paid Search": (2,), "Email": (2,), "Direct": (1,)}
+
+
 def test_a_row_is_named_by_its_key(store: DuckDB) -> None:
     """No two rows share the declared key."""
     keys = ", ".join(TABLES["performance"].key)

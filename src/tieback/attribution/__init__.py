@@ -8,6 +8,7 @@ from tieback.attribution.conversions import conversions, owned
 from tieback.attribution.costs import costs
 from tieback.attribution.credits import credits
 from tieback.attribution.exclusions import staff
+from tieback.attribution.feedback import last_words
 from tieback.attribution.journeys import candidates, converted_paths, of_subjects, open_paths
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
@@ -22,6 +23,7 @@ __all__ = [
     "costs",
     "credits",
     "junk_identifiers",
+    "last_words",
     "members",
     "models",
     "moments",

@@ -1,4 +1,4 @@
-"""What never counts: bots and the workspace's own people."""
+"""What never counts: bots, the workspace's own people, and what visitors did not agree to."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.config import Exclude
+from tieback.config import Exclude, Settings
 from tieback.schema.facts import CONTACTS
 from tieback.schema.relations import current
 from tieback.schema.remembered import remembered
 
 INTERNAL = "internal traffic"
+NOT_MEASURED = "no consent to measurement"
 
 
 @remembered
@@ -43,6 +44,11 @@ def staff(facts: Any, people: ir.Table, exclude: Exclude) -> ir.Table:
 def is_staff_domain(domain: ir.StringColumn, exclude: Exclude) -> ir.BooleanValue:
     """True for the registered domain of an address of the workspace's own people; *.acme.com means all of acme.com."""
     return matches_glob(domain, [pattern.strip().removeprefix("*.") for pattern in exclude.email_domains])
+
+
+def agreed(consent: ir.BooleanColumn, settings: Settings) -> ir.BooleanValue:
+    """True where `consent` was given, or is assumed because nothing was said."""
+    return consent.fill_null(ibis.literal(value=settings.consent.assumed))
 
 
 def matches_glob(value: ir.StringColumn, patterns: Iterable[str]) -> ir.BooleanValue:

@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import INTERNAL, is_staff_domain, matches_glob
+from tieback.attribution.exclusions import INTERNAL, NOT_MEASURED, agreed, is_staff_domain, matches_glob
 from tieback.config import STAGES, Conversion, Exclude, Settings
 from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, EVENTS, ORDERS
 from tieback.schema.identifiers import IDENTIFIERS
@@ -164,7 +164,10 @@ def _seen(events: ir.Table, kind: str, conversion: Conversion, settings: Setting
     internal = _internal(seen.email_domain, seen.user_id, exclude) | matches_glob(
         seen.anonymous_id, exclude.anonymous_ids
     )
-    reasons = [(internal, ibis.literal(INTERNAL))]
+    reasons = [
+        (~agreed(seen.consent_analytics, settings), ibis.literal(NOT_MEASURED)),
+        (internal, ibis.literal(INTERNAL)),
+    ]
     if exclude.bots:
         reasons.insert(0, (seen.bot_reason.notnull(), ibis.literal("bot: ") + seen.bot_reason))
     identifiers = [name for name in IDENTIFIERS.values() if name in EVENTS.names]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import matches_glob
+from tieback.attribution.exclusions import agreed, matches_glob
 from tieback.attribution.parts import in_part
 from tieback.attribution.rulebook import rulebook, whole
 from tieback.config import Settings
@@ -27,6 +27,7 @@ _ALWAYS_KEPT = ("ad_view", "email_open")
 _IDENTIFIERS = {kind: column for kind, column in IDENTIFIERS.items() if column in EVENTS.names}
 
 _TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "click_id_kind", "click_id")
+_PURPOSES = ("consent_analytics", "consent_attribution")
 _DETAILS = (*_TAGS, "referrer_domain", "landing_page", "ad", "keyword")
 
 # Someone who pays or signs in elsewhere comes back to the same visit, however long it took, within a day.
@@ -42,13 +43,17 @@ def sessions(events: ir.Table, people: ir.Table, junk: ir.Table, staff: ir.Table
 
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
-    person_id: person of the strongest identifier seen in it (`event:<touch_id>` where none is known); account_id.
+    person_id: person of the strongest identifier seen in it (`event:<touch_id>` where none is known); account_id. On a
+    device that several logins share, who was not logged in is whoever was last, or else whoever was first.
     utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword, origin: those of the first event.
     page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
     bot_reason: of any of its events; is_internal: of one of the workspace's own people or devices.
+    is_refused: any of its events refuses attribution; is_measured: none of them refuses measurement.
     """
+    events = events.mutate(**{name: agreed(events[name], settings).ifelse(1, 0) for name in _PURPOSES})
     touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
-    return _with_details(_with_internal(_with_person(touches, people), staff, settings), events)
+    touches = _with_person(_by_login(touches), people)
+    return _with_details(_with_internal(touches, staff, settings), events)
 
 
 @remembered
@@ -109,28 +114,32 @@ def _is_web(events: ir.Table, settings: Settings) -> ir.BooleanValue:
 
 
 def _web_sessions(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Table:
-    """One row per web session: touch_id, bot_reason, login_key, device_key, kind."""
+    """One row per web session: touch_id, begins_at, bot_reason, consent_…, login_key, device_key, kind."""
     web = events.filter(_is_web(events, settings))
     web = web.mutate(
         kind=(web.kind.isin(["page", "track"]) | (web.url.notnull() & (web.kind != "form"))).ifelse("visit", web.kind),
         returns=_returns(web, settings),
     )
     arrivals = _campaign_arrivals(web, junk)
-    keyed = _keyed(web, junk, "event_id", "occurred_at", "session_key", "bot_reason", "kind", "returns")
+    keyed = _keyed(web, junk, "event_id", "occurred_at", "session_key", "bot_reason", *_PURPOSES, "kind", "returns")
     narrow = keyed.left_join(arrivals, keyed.event_id == arrivals.arrival_id)
     narrow = narrow.select(*keyed.columns, arrives=narrow.arrival_id.notnull().ifelse(1, 0))
     numbered = _numbered(narrow, settings.touches.session_minutes * 60)
     begins = numbered.begins == 1
     grouped = numbered.group_by("device_key", "session_number").agg(
         touch_id=begins.ifelse(numbered.event_id, ibis.null("string")).max(),
+        begins_at=numbered.occurred_at.min(),
         first_kind=begins.ifelse(numbered.kind, ibis.null("string")).max(),
         form=(numbered.kind == "form").ifelse(1, 0).max(),
         bot_reason=numbered.bot_reason.min(),
+        **{name: numbered[name].min() for name in _PURPOSES},
         login_key=numbered.login_key.min(),
     )
     return grouped.select(
         "touch_id",
+        "begins_at",
         "bot_reason",
+        *_PURPOSES,
         "login_key",
         "device_key",
         kind=(grouped.form == 1).ifelse("form", grouped.first_kind),
@@ -167,9 +176,10 @@ def _numbered(narrow: ir.Table, silence_seconds: int) -> ir.Table:
     new_key = (stepped.session_key != stepped.key_before).fill_null(ibis.literal(value=False))
     begins = stepped.before_at.isnull() | (stepped.arrives == 1) | (((silence > silence_seconds) | new_key) & ~detour)
     marked = stepped.mutate(begins=begins.ifelse(1, 0))
-    adds = marked.login_key.notnull() | marked.bot_reason.notnull() | (marked.kind == "form")
+    refuses = (marked.consent_analytics == 0) | (marked.consent_attribution == 0)
+    adds = marked.login_key.notnull() | marked.bot_reason.notnull() | (marked.kind == "form") | refuses
     telling = marked.filter((marked.begins == 1) | adds).select(
-        "event_id", "occurred_at", "device_key", "login_key", "bot_reason", "kind", "begins"
+        "event_id", "occurred_at", "device_key", "login_key", "bot_reason", *_PURPOSES, "kind", "begins"
     )
     so_far = ibis.cumulative_window(group_by=telling.device_key, order_by=[telling.occurred_at, telling.event_id])
     return telling.mutate(session_number=telling.begins.sum().over(so_far))
@@ -186,10 +196,27 @@ def _single_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.
     """The touches of a single event, as `_web_sessions`: forms, calls, chats without browser, the settings' kinds."""
     kinds = {*settings.touches.kinds, *_ALWAYS_KEPT, "form"} - {"page", "track"}
     single = events.filter(events.kind.isin(sorted(kinds)) & ~_is_web(events, settings))
-    keyed = _keyed(single, junk, "event_id", "bot_reason", "kind")
-    return keyed.select("bot_reason", "login_key", "device_key", "kind", touch_id="event_id").select(
-        "touch_id", "bot_reason", "login_key", "device_key", "kind"
+    keyed = _keyed(single, junk, "event_id", "occurred_at", "bot_reason", *_PURPOSES, "kind")
+    return keyed.select(*keyed.columns, touch_id="event_id", begins_at="occurred_at").select(
+        "touch_id", "begins_at", "bot_reason", *_PURPOSES, "login_key", "device_key", "kind"
     )
+
+
+def _by_login(touches: ir.Table) -> ir.Table:
+    """`touches` with the login_key of the last login before them, or else of the first, on devices with several."""
+    known = touches.filter(touches.login_key.notnull())
+    each = known.group_by("device_key").agg(least=known.login_key.min(), greatest=known.login_key.max())
+    shared = touches.semi_join(each.filter(each.least != each.greatest), "device_key")
+    so_far = ibis.cumulative_window(group_by=shared.device_key, order_by=[shared.begins_at, shared.touch_id])
+    turns = shared.mutate(turn=shared.login_key.notnull().ifelse(1, 0).sum().over(so_far))
+    turns = turns.select("touch_id", "device_key", "login_key", turn=ibis.greatest(turns.turn, 1))
+    logins = turns.filter(turns.login_key.notnull()).select(
+        on_device="device_key", on_turn="turn", turn_key="login_key"
+    )
+    told = turns.filter(turns.login_key.isnull()).inner_join(logins, [("device_key", "on_device"), ("turn", "on_turn")])
+    told = told.select(told_id="touch_id", told_key="turn_key")
+    joined = touches.left_join(told, [("touch_id", "told_id")])
+    return joined.mutate(login_key=joined.login_key.fill_null(joined.told_key)).select(*touches.columns)
 
 
 def _with_person(touches: ir.Table, people: ir.Table) -> ir.Table:
@@ -201,7 +228,7 @@ def _with_person(touches: ir.Table, people: ir.Table) -> ir.Table:
     strongest = touches.login_key.fill_null(touches.device_key)
     touches = touches.mutate(value=strongest.substr(2), rank=strongest.left(1))
     joined = touches.left_join(known, [("value", "id_value"), "rank"]).select(
-        "touch_id", "kind", "bot_reason", "device_key", "person_id", "account_id"
+        "touch_id", "kind", "bot_reason", *_PURPOSES, "device_key", "person_id", "account_id"
     )
     return joined.mutate(person_id=joined.person_id.fill_null(ibis.literal("event:").concat(joined.touch_id)))
 
@@ -221,8 +248,9 @@ def _with_details(touches: ir.Table, events: ir.Table) -> ir.Table:
     """Adds the details of the event that opened each touch."""
     opening = events.select("event_id", "occurred_at", "url", "origin", *_DETAILS)
     joined = opening.inner_join(touches, opening.event_id == touches.touch_id)
+    joined = joined.mutate(is_refused=joined.consent_attribution == 0, is_measured=joined.consent_analytics == 1)
     known = ("touch_id", "person_id", "account_id", "occurred_at", "kind", *_DETAILS)
-    columns = (*known, "origin", "bot_reason", "is_internal")
+    columns = (*known, "origin", "bot_reason", "is_internal", "is_refused", "is_measured")
     return with_page_host(joined.select(*columns, "url")).select(*columns, "page_host")
 
 

@@ -7,14 +7,15 @@ from ibis.expr import types as ir
 
 from tieback.attribution.calendar import local_date
 from tieback.attribution.channels import SIGNALS, WEB_KINDS, classified, plain
+from tieback.attribution.exclusions import INTERNAL
 from tieback.attribution.rulebook import Rulebook, rulebook
 from tieback.attribution.sessions import with_page_host
 from tieback.config import Settings
+from tieback.schema.opinions import REFUSED
 from tieback.schema.remembered import remembered
 
 _CLICKS = ("ad_click", "email_click")
 _LED_TO_A_VISIT = "the visit it led to is counted"
-_INTERNAL = "internal traffic"
 _GIVEN = tuple(f"given_{name}" for name in SIGNALS)
 
 
@@ -44,6 +45,7 @@ def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
         "keyword",
         "landing_page",
         "is_paid",
+        "is_measured",
         "origin",
         touch_date=local_date(touches.occurred_at, settings.time_zone),
         source=touches.source.nullif(""),
@@ -119,8 +121,9 @@ def _clicks_that_led_to_a_visit(sessions: ir.Table, seconds: int, book: Rulebook
 def _excluded_reason(touches: ir.Table, *, bots: bool) -> ir.StringColumn:
     """Why a touch can earn no credit; null when it can."""
     reasons = [
-        (touches.is_internal, ibis.literal(_INTERNAL)),
+        (touches.is_internal, ibis.literal(INTERNAL)),
         (touches.led_id.notnull(), ibis.literal(_LED_TO_A_VISIT)),
+        (touches.is_refused, ibis.literal(REFUSED)),
     ]
     if bots:
         reasons.insert(0, (touches.bot_reason.notnull(), ibis.literal("bot: ").concat(touches.bot_reason)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tieback.cli.output import emit, format_option
+from tieback.cli.output import emit, format_option, say
 from tieback.cli.warehouse import intake, opened
 from tieback.errors import CheckError
 
@@ -19,16 +19,18 @@ _MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
 
 
 @click.command("doctor")
+@click.option(
+    "--live", "url", metavar="URL", help="Walk the loop on a running site: arrive, browse, fill in a form, win a deal."
+)
 @format_option
 @click.pass_obj
-def command(folder: Path, form: str) -> None:
+def command(folder: Path, url: str | None, form: str) -> None:
     """What is set up, fresh, matched and missing, each with its remedy.
 
     Ends with code 6 when something is at fault; what merely deserves a look does not change the code. Settings that
-    could not run end it with code 3, as they end every command.
+    could not run end it with code 3, as they end every command. With --live, what it sends to the site's collector is
+    a robot's, and counts in no number.
     """
-    from dataclasses import asdict
-
     from tieback import freshness
     from tieback.attribution.models import load
     from tieback.attribution.rulebook import rulebook
@@ -40,6 +42,11 @@ def command(folder: Path, form: str) -> None:
     settings = workspace.settings
     load(settings.models)
     rulebook(settings)
+    if url:
+        from tieback.cli.doctor_live import live_findings
+
+        _tell(list(live_findings(workspace, url, say)), form)
+        return
     findings = [Finding("settings", "ok", f"{settings.name}: {settings.currency}, {settings.time_zone}")]
     if settings.warehouse.url:
         findings.append(Finding("warehouse", "ok", shown(settings.warehouse.url)))
@@ -58,6 +65,12 @@ def command(folder: Path, form: str) -> None:
                 late if stale else Finding("run", "ok", f"run {last.run_id} of {last.finished_at} is up to date")
             )
             findings += opinion_findings(store.rows)
+    _tell(findings, form)
+
+
+def _tell(findings: list[Finding], form: str) -> None:
+    from dataclasses import asdict
+
     rows = [asdict(finding) for finding in findings]
     emit(rows, form, show=lambda name, value: _MARKS[value] if name == "state" else value)
     faults = sum(finding.state == "fault" for finding in findings)

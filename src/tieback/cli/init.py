@@ -131,6 +131,13 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #deals = ["test*", "*(test)*"]   # by name or id
 #accounts = []
 
+# Which signals of Consent Mode each purpose needs; one refusal refuses it. Global Privacy Control refuses `ads`.
+#[consent]
+#analytics = ["analytics_storage"]   # visits and goals are counted
+#attribution = ["ad_storage"]        # a touch may earn credit
+#ads = ["ad_user_data"]              # may be told to ad platforms
+#assumed = true                      # what an event that says nothing is taken to have agreed to
+
 #[report]
 #model = "linear"            # shown unless --model says otherwise
 #few_conversions = 30        # below this, "too few to say"

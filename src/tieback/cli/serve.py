@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -71,8 +72,15 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                 with contextlib.suppress(asyncio.CancelledError):
                     await loader
 
-    door = Door(inbox, Keys(ledger.source_of).source_of, counts, Keys(ledger.source_named).source_of)
-    app = application(door, [*wires(), *_own_wires(workspace)], counts, inbox, given.most_kb * 1000, running)
+    door = Door(
+        inbox,
+        Keys(ledger.source_of).source_of,
+        counts,
+        workspace.settings.consent,
+        Keys(ledger.source_named).source_of,
+    )
+    spoken = [*wires(), *_own_wires(workspace)]
+    app = application(door, spoken, counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -101,6 +109,12 @@ def _own_wires(workspace: Workspace) -> list[Wire]:
 
     hooks = Hooks(hooks_in(workspace.folder, os.environ, workspace.settings.collect.public_url))
     return [hooks, Links(secret_of(workspace.salt))] if workspace.salt else [hooks]
+
+
+def _secret(salt: str) -> bytes:
+    """What links and the ids of a day are signed with: the same in every collector of the workspace."""
+    # Without a salt, what is signed is good for as long as the process runs.
+    return hashlib.sha256(f"tieback visitors {salt or os.urandom(32).hex()}".encode()).digest()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ from tieback.collect import openapi
 from tieback.collect.counts import Counts
 from tieback.collect.door import Door, refusal
 from tieback.collect.requests import Answer, Request, TooLargeError, UnreadableError, Wire, unpacked
+from tieback.collect.script import script_route
 
 ENTRY_POINTS = "tieback.protocols"
 _PREFLIGHT = {
@@ -28,6 +29,8 @@ _PREFLIGHT = {
     "access-control-allow-headers": "authorization, content-type, content-encoding, anonymousid, x-write-key",
     "access-control-max-age": "86400",
 }
+# The only cookie here is SameSite=Lax: browsers hand it over on pages of the collector's own site alone.
+_WITH_COOKIES = {"access-control-allow-credentials": "true", "vary": "origin"}
 
 
 class Health(Protocol):
@@ -49,8 +52,13 @@ def application(
     health: Health,
     most_bytes: int,
     running: Callable[[], contextlib.AbstractAsyncContextManager[None]],
+    secret: bytes = b"",
 ) -> Starlette:
-    """The application. most_bytes: of a body, packed or not. running: entered at the start, left when drained."""
+    """The application.
+
+    most_bytes: of a body, packed or not. running: entered at the start, left when drained. secret: what tokens and
+    the ids of a day are signed with.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -71,24 +79,24 @@ def application(
     async def described(_: HttpRequest) -> Response:
         return Response(told, media_type="application/json", headers={"access-control-allow-origin": "*"})
 
-    routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+    routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics), script_route()]
     routes.append(Route("/openapi.json", described))
     for wire in spoken:
-        answer = _answering(partial(door.answer, wire), most_bytes)
+        answer = _answering(partial(door.answer, wire), partial(_read, most_bytes=most_bytes, secret=secret))
         routes += [Route(route.path, answer, methods=[*route.methods, "OPTIONS"]) for route in wire.routes]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
 def _answering(
-    answer: Callable[[Request], Awaitable[Answer]], most_bytes: int
+    answer: Callable[[Request], Awaitable[Answer]], read: Callable[[HttpRequest], Awaitable[Request]]
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def endpoint(http: HttpRequest) -> Response:
         origin = http.headers.get("origin")
-        allowed = {"access-control-allow-origin": origin, "vary": "origin"} if origin else {}
+        allowed = {**_WITH_COOKIES, "access-control-allow-origin": origin} if origin else {}
         if http.method == "OPTIONS":
             return Response(status_code=204, headers={**_PREFLIGHT, **allowed})
         try:
-            given = await answer(await _read(http, most_bytes))
+            given = await answer(await read(http))
         except UnreadableError as error:
             given = refusal(400, error.reason)
         except TooLargeError:
@@ -100,7 +108,7 @@ def _answering(
     return endpoint
 
 
-async def _read(http: HttpRequest, most_bytes: int) -> Request:
+async def _read(http: HttpRequest, most_bytes: int, secret: bytes) -> Request:
     """The request, read whole. Raises TooLargeError before more is held, UnreadableError when it is packed badly."""
     received_at = datetime.now(UTC).replace(tzinfo=None)
     body = bytearray()
@@ -116,6 +124,7 @@ async def _read(http: HttpRequest, most_bytes: int) -> Request:
         body=unpacked(bytes(body), http.headers.get("content-encoding", ""), most_bytes),
         received_at=received_at,
         client_ip=http.client.host if http.client else "",
+        secret=secret,
     )
 
 

@@ -1,40 +1,74 @@
-"""What a visitor agreed to, from the two ways in which the Segment family tells it."""
+"""What a visitor agreed to: the signals of Consent Mode, in the words of any client, and the purposes they serve."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Categories are named by whoever set the banner up: these are the words of Consent Mode and of common banners.
-_PURPOSES = {
-    "consent_analytics": {"analytics", "analytics_storage", "c0002", "measurement", "performance", "statistics"},
-    "consent_ads": {"ad_personalization", "ad_storage", "ad_user_data", "ads", "advertising", "c0004", "marketing"}
-    | {"targeting"},
+from tieback.collect.cells import text
+from tieback.config import SIGNALS, Consent
+
+_ADS = ("ad_personalization", "ad_storage", "ad_user_data")
+# Categories are named by whoever set the banner up: these are the words of common ones.
+_CATEGORIES = {
+    **dict.fromkeys(("analytics", "c0002", "measurement", "performance", "statistics"), ("analytics_storage",)),
+    **dict.fromkeys(("ads", "advertising", "c0004", "marketing", "targeting"), _ADS),
+    **dict.fromkeys(("functional", "functionality", "preferences"), ("functionality_storage",)),
+    **dict.fromkeys(("personalisation", "personalization"), ("personalization_storage",)),
+    "c0003": ("functionality_storage", "personalization_storage"),
+    **dict.fromkeys(("c0001", "essential", "necessary", "security", "strictly necessary"), ("security_storage",)),
+    **{signal: (signal,) for signal in SIGNALS},
 }
+_SAID = {"granted": True, "denied": False, "true": True, "false": False}
 
 
-def consents(consent: Any, consent_management: Any) -> dict[str, bool]:
-    """The columns consent_analytics and consent_ads, as far as they can be told.
+def signals(said: Iterable[tuple[Any, Any]]) -> dict[str, bool]:
+    """The signals that categories or signals and what was said of each come to; a single refusal of one refuses it.
 
-    consent: Segment's and Jitsu's `context.consent`, whose `categoryPreferences` are booleans by category.
-    consent_management: RudderStack's `context.consentManagement`, with lists of allowed and denied categories.
-    Of several categories with one purpose a single refusal refuses it.
+    said: True and False, or `granted` and `denied`. Anything else says nothing.
     """
-    if not consent and not consent_management:
-        return {}
-    said: list[tuple[str, bool]] = []
-    if isinstance(consent, dict) and isinstance(preferences := consent.get("categoryPreferences"), dict):
-        said += [(name, agreed) for name, agreed in preferences.items() if isinstance(agreed, bool)]
-    if isinstance(consent_management, dict):
-        said += [(name, True) for name in _names(consent_management.get("allowedConsentIds"))]
-        said += [(name, False) for name in _names(consent_management.get("deniedConsentIds"))]
     found: dict[str, bool] = {}
-    for name, agreed in said:
-        for column, words in _PURPOSES.items():
-            if name.strip().lower() in words:
-                found[column] = agreed and found.get(column, True)
+    for name, answer in said:
+        agreed = answer if isinstance(answer, bool) else _SAID.get(text(answer).lower())
+        if agreed is not None:
+            for signal in _CATEGORIES.get(text(name).lower(), ()):
+                found[signal] = agreed and found.get(signal, True)
     return found
 
 
-def _names(given: Any) -> Iterable[str]:
-    return [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
+def of_banner(consent: Any, consent_management: Any) -> dict[str, bool]:
+    """The signals, from the two ways in which the Segment family tells them.
+
+    consent: Segment's and Jitsu's `context.consent`, whose `categoryPreferences` are booleans by category.
+    consent_management: RudderStack's `context.consentManagement`, with lists of allowed and denied categories.
+    """
+    said: list[tuple[Any, Any]] = []
+    if isinstance(consent, dict) and isinstance(preferences := consent.get("categoryPreferences"), dict):
+        said += [each for each in preferences.items() if isinstance(each[1], bool)]
+    if isinstance(consent_management, dict):
+        for field, answer in (("allowedConsentIds", True), ("deniedConsentIds", False)):
+            names = consent_management.get(field)
+            said += [(name, answer) for name in names] if isinstance(names, list) else []
+    return signals(said) if said else {}
+
+
+def with_purposes(row: dict[str, Any], headers: Mapping[str, str], needs: Consent) -> dict[str, Any]:
+    """`row` with the columns consent_… in place of the cells `consent` (signals) and `gpc` that a protocol may give.
+
+    headers: of the request, where a browser says Sec-GPC. A purpose is refused when a signal that it needs is denied,
+    and agreed to when all are granted; what the row itself says of a purpose only narrows that.
+    """
+    given = dict(row)
+    said, has_gpc = given.pop("consent", {}), given.pop("gpc", False) is True or headers.get("sec-gpc") == "1"
+    if not said and not has_gpc:
+        return given
+    words = [f"{signal}={'granted' if said[signal] else 'denied'}" for signal in SIGNALS if signal in said]
+    given["consent_signals"] = " ".join([*words, *(["gpc=1"] if has_gpc else [])])
+    for purpose, needed in (("analytics", needs.analytics), ("attribution", needs.attribution), ("ads", needs.ads)):
+        answers = [said.get(signal) for signal in needed]
+        refused = False in answers or (purpose == "ads" and has_gpc)
+        agreed = False if refused else True if answers and all(answers) else None
+        column = f"consent_{purpose}"
+        if agreed is not None and given.get(column) is not False:
+            given[column] = agreed
+    return given

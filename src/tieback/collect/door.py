@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from tieback.collect.consent import with_purposes
 from tieback.collect.counts import Counts
 from tieback.collect.requests import (
     Answer,
@@ -21,6 +22,7 @@ from tieback.collect.requests import (
     UnreadableError,
     Wire,
 )
+from tieback.config import Consent
 from tieback.store.ledger import BusyError, Incoming, Source
 
 _LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
@@ -39,6 +41,7 @@ class Door:
 
     source_of: whose a write key is; None for nobody's. source_named: the source of a name, for what is signed in it;
     None for none, or a revoked one. One of the two is asked for each request.
+    needs: which signals of consent each purpose needs.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Door:
         inbox: Inbox,
         source_of: Callable[[str], Source | None],
         counts: Counts,
+        needs: Consent,
         source_named: Callable[[str], Source | None] = lambda name: None,
     ) -> None:
+        self._needs = needs
         self._inbox = inbox
         self._source_of = source_of
         self._source_named = source_named
@@ -79,7 +84,7 @@ class Door:
             self._counts.refused(wire.name, "foreign origin")
             return refusal(403, "This site may not send with this write key")
         try:
-            rows = list(_rows(source.name, batch, request))
+            rows = list(_rows(source.name, batch, request, self._needs))
             new = await self._kept(rows, None if batch.otherwise is None else _PATIENCE_SECONDS)
         except BusyError as error:
             self._counts.refused(wire.name, "busy")
@@ -104,9 +109,10 @@ def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) 
     return Answer(status, msgspec.json.encode({"error": reason}), headers=headers or {})
 
 
-def _rows(source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
+def _rows(source: str, batch: Batch, request: Request, needs: Consent) -> Iterable[Incoming]:
     for each in batch.collected:
-        yield _row(source, each, request)
+        told = Collected(each.message_id, with_purposes(each.row, request.headers, needs))
+        yield _row(source, told, request)
     for bad in batch.malformed:
         yield _malformed(source, bad, request)
 

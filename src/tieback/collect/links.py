@@ -19,6 +19,7 @@ import msgspec
 
 from tieback.collect.cells import browser_of, row, text
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, TurnedAwayError
+from tieback.collect.visitors import by_cookie
 from tieback.schema.click_ids import CLICK_IDS
 
 PATH = "/r/"
@@ -117,6 +118,7 @@ class Links:
             kind=link.kind,
             name=link.name,
             url=target,
+            anonymous_id=by_cookie(request),
             referrer=text(request.headers.get("referer")),
             user_agent=browser_of(request.headers),
         )

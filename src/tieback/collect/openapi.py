@@ -9,6 +9,7 @@ from typing import Any
 
 from tieback.collect import hooks, links
 from tieback.collect.protocols import own, pixel
+from tieback.config import SIGNALS
 from tieback.schema import Column
 from tieback.schema.facts import EVENTS
 
@@ -39,6 +40,7 @@ def document() -> dict[str, Any]:
         },
         "paths": {
             "/v1/events": {"post": _events()},
+            "/v1/link": {"get": _link_token()},
             "/px.gif": {"get": _pixel()},
             f"{links.PATH}{{token}}": {"get": _link("Count the click"), "head": _link("Count nothing")},
             f"{hooks.PATH}{{source}}": {"post": _hook()},
@@ -85,6 +87,27 @@ def _events() -> dict[str, Any]:
             "content": {_JSON: {"schema": {"anyOf": [_to("Batch"), _to("Event")]}}},
         },
         "responses": {"200": _answer("All of it is on disk", _JSON, _to("Taken")), **_refusals(400, 401, 403, 413)},
+    }
+
+
+def _link_token() -> dict[str, Any]:
+    token = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string"}}}
+    return {
+        "operationId": "link_token",
+        "summary": "What a link to another site of yours carries, so that its visitor is known there",
+        "security": [{"query": []}],
+        "parameters": [
+            {
+                "name": "id",
+                "in": "query",
+                "description": "What the browser calls itself, where no cookie tells",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "200": _answer("A token of two minutes; empty for nobody", _JSON, token),
+            **_refusals(401, 403, 413),
+        },
     }
 
 
@@ -150,11 +173,16 @@ def _watched(path: str) -> dict[str, Any]:
 def _event() -> dict[str, Any]:
     own_columns = {column.name: _column(column) for column in EVENTS.columns if column.name in own.FIELDS}
     raw = {name: {"type": "string", "description": meaning} for name, meaning in _RAW.items() if name in own.FIELDS}
-    event_id = {"type": "string", "description": "The sender's own id, by which one sent again is known"}
+    answers = {name: {"enum": ["granted", "denied"]} for name in SIGNALS}
+    sent = {
+        "event_id": {"type": "string", "description": "The sender's own id, by which one sent again is known"},
+        "consent": {"type": "object", "properties": answers, "description": "Signals of Consent Mode, as answered"},
+        "gpc": {"type": "boolean", "description": "Whether the browser says Global Privacy Control"},
+    }
     return {
         "type": "object",
         "required": ["kind"],
-        "properties": {"event_id": event_id, **own_columns, **raw},
+        "properties": {**sent, **own_columns, **raw},
         "additionalProperties": False,
     }
 
@@ -171,6 +199,7 @@ def _batch() -> dict[str, Any]:
         "properties": {
             "key": {"type": "string", "description": "The write key, where no header carries it"},
             "events": {"type": "array", "items": _to("Event")},
+            "visitor": {"type": "object", "description": "What the tracker says of who visits"},
         },
     }
 
@@ -183,6 +212,7 @@ def _taken() -> dict[str, Any]:
         "properties": {
             "taken": {**count, "description": "Events on disk, new or known"},
             "refused": {**count, "description": "Events that wait in quarantine"},
+            "visitor": {"type": "string", "description": "To the tracker: who its visitor is"},
         },
     }
 

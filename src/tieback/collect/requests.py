@@ -17,7 +17,7 @@ import msgspec
 class Request:
     """One HTTP request, read whole. Header names are lower case; `body` is unpacked, whatever its encoding was.
 
-    received_at: the instant, in UTC without saying so, as facts carry it.
+    received_at: the instant, in UTC without saying so, as facts carry it. secret: what this workspace signs with.
     """
 
     method: str
@@ -27,6 +27,7 @@ class Request:
     body: bytes
     received_at: datetime
     client_ip: str = ""
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tieback.collect.cells import RefusedError, fields, text
-from tieback.collect.consent import consents
+from tieback.collect.consent import of_banner
 from tieback.collect.personal import without_personal
 from tieback.collect.requests import Batch, Collected, Malformed, Request, UnreadableError, from_base64
 
@@ -144,7 +144,9 @@ def told(event: Event, kind: str, request: Request, dialect: Dialect) -> Collect
         given = {name: value for name, value in given.items() if name not in _OF_A_PERSON}
     given |= fields(event.properties)
     row |= _filled(_name(event, kind, given) | _web(given, context, request.headers))
-    row |= _worth(given) | consents(context.consent, context.consent_management)
+    row |= _worth(given)
+    if consent := of_banner(context.consent, context.consent_management):
+        row["consent"] = consent
     if kind == "track" and "name" not in row:
         raise RefusedError("The track call has no event name")
     if category := text(event.category):

@@ -13,9 +13,11 @@ from tieback.config.settings import (
     DEFAULT_CONVERSIONS,
     DEFAULT_STAGES,
     ORDER_KINDS,
+    SIGNALS,
     STAGES,
     ChannelRule,
     Collect,
+    Consent,
     Conversion,
     Exclude,
     Identity,
@@ -69,7 +71,14 @@ def _with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     **{"": Settings, "warehouse": Warehouse, "identity": Identity, "touches": Touches, "traffic": Traffic},
-    **{"channels": ChannelRule, "conversions": Conversion, "exclude": Exclude, "report": Report, "collect": Collect},
+    **{
+        "channels": ChannelRule,
+        "conversions": Conversion,
+        "exclude": Exclude,
+        "consent": Consent,
+        "report": Report,
+        "collect": Collect,
+    },
 }
 
 
@@ -99,6 +108,12 @@ def _check(settings: Settings, where: str) -> None:
                 f"{where}: [[channels]] number {number} cannot be called {rule.channel!r}: give the channel a name, "
                 "and not that of the revenue that no touch explains."
             )
+    for purpose in ("analytics", "attribution", "ads"):
+        for signal in getattr(settings.consent, purpose):
+            if signal not in SIGNALS:
+                raise ConfigError(
+                    f"{where}: [consent] {purpose} names {signal!r}, no signal. {did_you_mean(signal, SIGNALS)}"
+                )
     for kind, conversion in settings.conversions.items():
         _check_conversion(kind, conversion, where)
 

@@ -81,6 +81,25 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sign_in_domains: tuple[str, ...] = ()  # besides the built-in ones
 
 
+SIGNALS = (
+    *("ad_personalization", "ad_storage", "ad_user_data", "analytics_storage"),
+    *("functionality_storage", "personalization_storage", "security_storage"),
+)  # of Consent Mode
+
+
+class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[consent]: which signals of Consent Mode each purpose needs, when the collector takes an event in.
+
+    A single refusal refuses the purpose. Global Privacy Control refuses `ads`, which is feedback to ad platforms.
+    assumed: what an event that says nothing of a purpose is taken to have agreed to.
+    """
+
+    analytics: tuple[str, ...] = ("analytics_storage",)
+    attribution: tuple[str, ...] = ("ad_storage",)
+    ads: tuple[str, ...] = ("ad_user_data",)
+    assumed: bool = True
+
+
 CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")  # of a channel rule
 
 
@@ -213,6 +232,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stages: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: dict(DEFAULT_STAGES))
     conversions: dict[str, Conversion] = msgspec.field(default_factory=lambda: dict(DEFAULT_CONVERSIONS))
     exclude: Exclude = Exclude()
+    consent: Consent = Consent()
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: dict(DEFAULT_MODELS))
     report: Report = Report()
     collect: Collect = Collect()

@@ -27,12 +27,14 @@ def together(facts: Any, identity: Identity) -> ir.Table:
     A column for each of KINDS, `account`, `group`, `domain` (the company part of the e-mail address), `record` (the
     contact that a CRM record is about), identifiers empty where they are junk; `trust` (1 for the CRM's contact record,
     3 for an order, 4 for what events name), times_seen, last_seen_at. Of what changes, the present state alone counts.
+    An event that refuses attribution ties nobody: it must not lead from a person to a browser.
     """
+    agreed = facts.events.filter(facts.events.consent_attribution.fill_null(ibis.literal(value=True)))
     found = []
     for table, at, trust in (
         (current(facts.contacts, CONTACTS), "changed_at", 1),
         (current(facts.orders, ORDERS), "changed_at", 3),
-        (facts.events, "occurred_at", 4),
+        (agreed, "occurred_at", 4),
     ):
         carried = {name: table[column] for name, column in _COLUMNS.items() if column in table.columns}
         rows = table.filter(_number_of(carried.values()) > 1).select(**carried, seen_at=table[at])

@@ -7,6 +7,7 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from tieback.metrics.dimensions import UNATTRIBUTED
+from tieback.schema.opinions import REFUSED
 from tieback.schema.remembered import remembered
 from tieback.schema.rounding import nearest, to_six_digits
 
@@ -121,7 +122,8 @@ def observed(touchpoints: ir.Table, costs: ir.Table) -> ir.Table:
     """The rows of PERFORMANCE that need no credit: cost, impressions, clicks and visits, model and basis empty."""
     import ibis
 
-    seen = touchpoints.filter(touchpoints.excluded_reason.isnull() & touchpoints.kind.isin(["visit", "form"]))
+    counts = touchpoints.excluded_reason.isnull() | (touchpoints.excluded_reason == REFUSED)
+    seen = touchpoints.filter(touchpoints.is_measured & counts & touchpoints.kind.isin(["visit", "form"]))
     visits = seen.group_by(date=seen.touch_date, **{key: seen[key] for key in KEYS}).aggregate(visits=seen.count())
     visits = visits.select("date", *KEYS, **(_zeros(_OBSERVED) | {"visits": visits.visits}), records=visits.visits)
     spent = costs.select(

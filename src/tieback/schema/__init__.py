@@ -10,7 +10,7 @@ from tieback.schema.operations import OPERATIONS
 from tieback.schema.opinions import OPINIONS
 from tieback.schema.types import Column, Kind, Table, Type
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES: dict[str, Table] = {table.name: table for table in (*FACTS, *OPINIONS, *OPERATIONS)}
 

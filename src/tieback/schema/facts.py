@@ -63,8 +63,14 @@ EVENTS = Table(
         text("keyword", "Bidded keyword, where the source names it"),
         money("value", "Value that the source gives the event"),
         text("currency", "ISO 4217 code of value"),
+        text(
+            "consent_signals",
+            "What the visitor said: the signals of Consent Mode, `signal=granted` or `signal=denied`, by blanks; "
+            "`gpc=1` where the browser sent Global Privacy Control",
+        ),
         Column("consent_analytics", "boolean", "Consent to measurement; empty when not known"),
-        Column("consent_ads", "boolean", "Consent to advertising use; empty when not known"),
+        Column("consent_attribution", "boolean", "Consent to being tied to what came of it; empty when not known"),
+        Column("consent_ads", "boolean", "Consent to being told to ad platforms; empty when not known"),
         text("device", "Device class"),
         text("country", "ISO 3166-1 alpha-2"),
         text("bot_reason", "Why it is taken for a bot; empty for a human"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tieback.schema.types import Column, Table, instant, minor, money, text
 
+REFUSED = "no consent to attribution"  # the excluded_reason of a touch that is a visit all the same
+
 PEOPLE = Table(
     "people",
     "opinion",
@@ -57,7 +59,8 @@ TOUCHPOINTS = Table(
         text("keyword", "Bidded keyword"),
         text("landing_page", "Path of the first page"),
         Column("is_paid", "boolean", "True for paid channels", required=True),
-        text("excluded_reason", "Why it can earn no credit (bot, internal traffic, same click …); empty when it can"),
+        Column("is_measured", "boolean", "False where the visitor refused measurement: then no visit", required=True),
+        text("excluded_reason", "Why it can earn no credit (bot, no consent, same click …); empty when it can"),
         text("rules_version", "Version of the channel rules", required=True),
         text("origin", "Delivery that brought the event", required=True),
     ),

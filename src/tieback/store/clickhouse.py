@@ -283,6 +283,11 @@ class ClickHouse(Engine):
                 f"The workspace {self.database!r} on {self._link.place} was written by a newer tieback (schema "
                 f"{version}; this release knows {SCHEMA_VERSION}). Upgrade tieback to open it."
             )
+        if version < SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"The workspace {self.database!r} on {self._link.place} is of an older schema ({version}; this release "
+                f"knows {SCHEMA_VERSION}). Move it to a file with the tieback that wrote it, and back with this one."
+            )
 
     def _run(self, sql: str, building: str = "") -> int:
         with self._plain_errors(building, sql):

@@ -229,4 +229,9 @@ def _decoded(text: str, root: str) -> Manifest:
             f"{root} was written by a newer tieback (schema {manifest.schema_version}; this release knows "
             f"{SCHEMA_VERSION}). Upgrade tieback to open it."
         )
+    if manifest.schema_version < SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"{root} is of an older schema ({manifest.schema_version}; this release knows {SCHEMA_VERSION}). Move it "
+            "to a file with the tieback that wrote it, and back with this one."
+        )
     return manifest

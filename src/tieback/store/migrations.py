@@ -16,8 +16,23 @@ if TYPE_CHECKING:
 Step = Callable[[Any], None]
 _NAME = "schema_version"
 
+
+def _with_purposes(engine: Engine) -> None:
+    """2: events say what the visitor agreed to, signal by signal, and attribution is a purpose of its own."""
+    import ibis
+
+    from tieback.schema.relations import relation
+
+    events = TABLES["events"]
+    new = {"consent_signals": "string", "consent_attribution": "boolean"}
+    now = relation(events)
+    before = ibis.table({name: kind for name, kind in now.schema().items() if name not in new}, name="events")
+    kept = engine.scratch("events_before", before)
+    engine.save(events, kept.mutate(**{name: ibis.null(kind) for name, kind in new.items()}))
+
+
 # The step under N takes a workspace from schema N to N + 1. A step is never changed once released.
-STEPS: Mapping[int, Step] = {}
+STEPS: Mapping[int, Step] = {1: _with_purposes}
 
 
 def make_workspace(engine: Engine) -> None:

@@ -67,15 +67,18 @@ def test_one_bad_event_does_not_spoil_the_others() -> None:
 @pytest.mark.parametrize(
     ("top", "agreed"),
     [
-        ({"consent": {"ad_user_data": "GRANTED", "ad_personalization": "GRANTED"}}, True),
-        ({"consent": {"ad_user_data": "GRANTED", "ad_personalization": "DENIED"}}, False),
-        ({"non_personalized_ads": True}, False),
+        (
+            {"consent": {"ad_user_data": "GRANTED", "ad_personalization": "DENIED"}},
+            {"ad_user_data": True, "ad_personalization": False},
+        ),
+        ({"consent": {"ad_user_data": "UNSPECIFIED"}}, None),
+        ({"non_personalized_ads": True}, {"ad_personalization": False}),
         ({"consent": {}}, None),
     ],
 )
-def test_consent_to_ads_is_consent_to_all_of_it(top: dict[str, Any], agreed: bool | None) -> None:
+def test_consent_is_told_signal_by_signal(top: dict[str, Any], agreed: dict[str, bool] | None) -> None:
     """What is not told is not known."""
-    assert only(wire, sent({"name": "x"}, **top)).get("consent_ads") is agreed
+    assert only(wire, sent({"name": "x"}, **top)).get("consent") == agreed
 
 
 def test_a_campaign_is_told_by_its_own_event() -> None:

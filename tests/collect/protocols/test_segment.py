@@ -221,20 +221,34 @@ def test_what_it_is_worth(properties: dict[str, Any], value: float | None, left:
 
 
 @pytest.mark.parametrize(
-    ("context", "analytics", "ads"),
+    ("context", "agreed"),
     [
-        ({"consent": {"categoryPreferences": {"Analytics": True, "Advertising": False}}}, True, False),
-        ({"consent": {"categoryPreferences": {"ad_storage": True, "ad_user_data": False}}}, None, False),
-        ({"consent": {"categoryPreferences": {"ad_user_data": False, "ad_storage": True}}}, None, False),
-        ({"consent": {"categoryPreferences": {"Functional": True, "marketing": "yes"}}}, None, None),
-        ({"consentManagement": {"allowedConsentIds": ["C0002", 7], "deniedConsentIds": ["C0004"]}}, True, False),
-        ({"consentManagement": {"allowedConsentIds": "analytics"}}, None, None),
+        (
+            {"consent": {"categoryPreferences": {"Analytics": True, "Advertising": False}}},
+            {"analytics_storage": True, "ad_personalization": False, "ad_storage": False, "ad_user_data": False},
+        ),
+        (
+            {"consent": {"categoryPreferences": {"ad_storage": True, "ad_user_data": False}}},
+            {"ad_storage": True, "ad_user_data": False},
+        ),
+        (
+            {"consent": {"categoryPreferences": {"ad_user_data": True, "Targeting": False}}},
+            {"ad_personalization": False, "ad_storage": False, "ad_user_data": False},
+        ),
+        (
+            {"consent": {"categoryPreferences": {"Functional": True, "marketing": "yes"}}},
+            {"functionality_storage": True},
+        ),
+        (
+            {"consentManagement": {"allowedConsentIds": ["C0002", 7], "deniedConsentIds": ["C0004"]}},
+            {"analytics_storage": True, "ad_personalization": False, "ad_storage": False, "ad_user_data": False},
+        ),
+        ({"consentManagement": {"allowedConsentIds": "analytics"}}, None),
     ],
 )
-def test_consent_as_far_as_it_can_be_told(context: dict[str, Any], analytics: bool | None, ads: bool | None) -> None:
-    """Known categories alone say something, and one refusal of a purpose refuses it."""
-    found = row(wire, "/v1/track", {**TRACK, "context": context})
-    assert (found.get("consent_analytics"), found.get("consent_ads")) == (analytics, ads)
+def test_consent_as_far_as_it_can_be_told(context: dict[str, Any], agreed: dict[str, bool] | None) -> None:
+    """Known categories alone say something, and one refusal of a signal refuses it."""
+    assert row(wire, "/v1/track", {**TRACK, "context": context}).get("consent") == agreed
 
 
 def test_ids_are_texts_or_numbers_and_nothing_is_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tieback.collect.cells import RefusedError, batch, fields, number, rest, row, since_epoch, text
+from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _KINDS = {"page_view": "page", "screen_view": "page", "form_submit": "form"}
@@ -59,7 +60,7 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
         referrer=text(params.get("page_referrer")),
         value=amount,
         currency=text(params.get("currency")) if amount is not None else "",
-        consent_ads=_consent_ads(said),
+        consent=_consent(said),
         user_agent=text(said.get("user_agent")),
         properties=rest(params, _CELLS + (_CAMPAIGN if is_campaign else ())) | rest({"user_properties": rest(traits)}),
         **tags,
@@ -67,10 +68,7 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
     return Collected("", cells)
 
 
-def _consent_ads(said: dict[str, Any]) -> bool | None:
-    """Whether all that is told of advertising is granted; None where nothing is told."""
-    consent = fields(said.get("consent"))
-    signals = [text(consent.get(name)).upper() for name in ("ad_user_data", "ad_personalization")]
-    if "DENIED" in signals or said.get("non_personalized_ads") is True:
-        return False
-    return True if "GRANTED" in signals else None
+def _consent(said: dict[str, Any]) -> dict[str, bool]:
+    """What is told of advertising; `non_personalized_ads` is the older word for it."""
+    told = list(fields(said.get("consent")).items())
+    return signals([*told, ("ad_personalization", False)] if said.get("non_personalized_ads") is True else told)

@@ -3,7 +3,9 @@
 A body is `{"key": KEY, "events": [EVENT, …]}`, or one EVENT alone with KEY in the header `Authorization: Bearer KEY`.
 An EVENT has the columns of the table `events` as fields, all optional but `kind`: `event_id` is the sender's own id of
 it, by which it is known when it is sent again; `occurred_at` an ISO 8601 instant with a zone, else the moment it came
-in; `email` and `phone` are taken raw and kept as hashes.
+in; `email` and `phone` are taken raw and kept as hashes. `consent` is an object of the signals of Consent Mode, each
+`granted` or `denied`; `gpc` is true where the browser says Global Privacy Control. The tracker adds an object
+`visitor`, of which `tieback.collect.visitors` tells; `GET /v1/link` gives it what links to other sites carry.
 """
 
 from __future__ import annotations
@@ -15,13 +17,18 @@ from typing import Any
 
 import msgspec
 
-from tieback.collect.cells import RefusedError, batch, browser_of, text
+from tieback.collect.cells import Asked, RefusedError, batch, browser_of, text
+from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, basic_key, decoded
+from tieback.collect.visitors import Visitor, link_token, visitor
 from tieback.schema.facts import EVENTS
 
+_LINK = Route("/v1/link", ("GET",))
 _RAW = ("email", "phone", "user_agent")
 _NOT_GIVEN = {"email_hash", "email_domain", "phone_hash", "origin", "received_at", "event_id", "bot_reason", "device"}
+_NOT_GIVEN |= {"consent_signals"}
 FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
+_KNOWN = {*FIELDS, "consent", "gpc", "event_id", "key"}
 _MOST_BYTES = 32_768  # of one event
 _AHEAD = timedelta(days=1)
 
@@ -30,10 +37,13 @@ class Own:
     """The protocol as a whole."""
 
     name = "tieback"
-    routes = (Route("/v1/events"),)
+    routes = (Route("/v1/events"), _LINK)
 
     def read(self, request: Request) -> Batch:
         """What `request` holds. Raises UnreadableError."""
+        if request.path == _LINK.path:
+            token = msgspec.json.encode({"token": link_token(request)})
+            return Asked(request.query.get("key", ""), answer=Answer(body=token, headers={"cache-control": "no-store"}))
         given = decoded(request.body)
         if not isinstance(given, dict):
             raise UnreadableError("The body is no JSON object")
@@ -41,14 +51,34 @@ class Own:
         if not isinstance(events, list):
             raise UnreadableError("The body has no list `events`, and is no event with a `kind` either")
         key = text(given.get("key")) or _bearer(request.headers) or basic_key(request.headers)
-        return batch(key or request.query.get("key", ""), events, partial(_collected, request=request))
+        said = given.get("visitor")
+        known = None
+        if isinstance(said, dict):
+            known = visitor(said, request)
+            _named(events, said.get("id"), known.id)
+        found = batch(key or request.query.get("key", ""), events, partial(_collected, request=request))
+        return Asked(found.key, found.collected, found.malformed, _answer(found, known))
 
     def accepted(self, batch: Batch) -> Answer:
-        """How many were taken in, and how many wait in quarantine."""
-        return Answer(200, msgspec.json.encode({"taken": len(batch.collected), "refused": len(batch.malformed)}))
+        """How many were taken in, how many wait in quarantine, and to the tracker who its visitor is; or a token."""
+        return batch.answer if isinstance(batch, Asked) else _answer(batch, None)
 
 
 wire = Own()
+
+
+def _named(events: list[Any], said: Any, known: str) -> None:
+    """Give events of the browser that asks the id that it is known by; those of who used it before keep theirs."""
+    for event in events:
+        if known and isinstance(event, dict) and event.get("anonymous_id") in (None, said):
+            event["anonymous_id"] = known
+
+
+def _answer(batch: Batch, known: Visitor | None) -> Answer:
+    told: dict[str, Any] = {"taken": len(batch.collected), "refused": len(batch.malformed)}
+    if known is None:
+        return Answer(body=msgspec.json.encode(told))
+    return Answer(body=msgspec.json.encode({**told, "visitor": known.id}), headers=known.headers)
 
 
 def _bearer(headers: Mapping[str, str]) -> str:
@@ -64,7 +94,7 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
         raise RefusedError("An event has no `kind`, such as page, track or form")
     if not isinstance(message_id, str):
         raise RefusedError("`event_id` is no text")
-    unknown = sorted(str(name) for name in event if name not in FIELDS and name not in ("event_id", "key"))
+    unknown = sorted(str(name) for name in event if name not in _KNOWN)
     if unknown:
         raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
     row = {name: value for name, value in event.items() if name in FIELDS and value is not None}
@@ -72,10 +102,21 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
             raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
+    if given := _consent(event):
+        row["consent"] = given
+    if event.get("gpc") is True:
+        row["gpc"] = True
     agent = browser_of(request.headers)
     if agent.startswith("Mozilla/"):  # a server's own client would be taken for a bot
         row.setdefault("user_agent", agent)
     return Collected(message_id, row)
+
+
+def _consent(event: dict[str, Any]) -> dict[str, bool]:
+    said = event.get("consent", {})
+    if not isinstance(said, dict):
+        raise RefusedError("`consent` is no object of signals such as ad_storage")
+    return signals(said.items())
 
 
 def _instant(given: Any, received_at: datetime) -> str:

@@ -23,6 +23,7 @@ from tieback.collect.cells import (
     text,
     written_at,
 )
+from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _PATHS = ("/e/", "/batch/", "/capture/", "/i/v0/e/")
@@ -129,7 +130,7 @@ def _told(event: dict[str, Any], request: Request, ahead: timedelta) -> Collecte
         referrer=_referrer(properties),
         value=amount,
         currency=text(properties.get("currency")) if amount is not None else "",
-        consent_analytics=True if name == "$opt_in" else None,
+        consent=signals([("analytics", True)]) if name == "$opt_in" else {},
         user_agent=text(properties.get("$raw_user_agent"))
         or (browser_of(request.headers) if properties.get("$lib") == "web" else ""),
         properties=rest(properties, _CELLS) | rest({"$set": rest(traits)}),

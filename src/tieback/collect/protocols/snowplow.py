@@ -20,6 +20,7 @@ from tieback.collect.cells import (
     since_epoch,
     text,
 )
+from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _OK = Answer(200, b"ok", "text/plain")
@@ -27,11 +28,8 @@ _IDS = ("eid", "aid", "duid", "tnuid", "uid", "sid", "ip")
 _MONEY = ("se_va", "tr_tt", "tr_cu")
 _CELLS = ("e", "dtm", "stm", "ttm", "url", "refr", "ua", "ue_px", "ue_pr", "cx", "co", "se_ac", *_IDS, *_MONEY)
 _AGREED = {"allow_all": True, "implicit_consent": True, "deny_all": False, "withdrawn": False, "expired": False}
+_ASKED = ("analytics", "ads")  # what a banner that asks for all of it asks for
 _PRIVATE = ("email", "tel", "password")
-_SCOPES = {
-    "consent_analytics": {"analytics", "analytics_storage", "statistics", "performance", "measurement"},
-    "consent_ads": {"advertising", "ads", "ad_storage", "ad_user_data", "marketing", "targeting"},
-}
 
 
 class Snowplow:
@@ -80,7 +78,7 @@ def _told(event: dict[str, Any], request: Request) -> Collected:
         currency=currency if value is not None else "",
         user_agent=text(event.get("ua")) or _browser(event, request),
         properties=rest(event, _CELLS) | rest({"event": _untyped(about), "context": context}),
-        **_consent(schema, about),
+        consent=_consent(schema, about),
     )
     return Collected(text(event.get("eid")), cells)
 
@@ -199,8 +197,7 @@ def _consent(schema: str, about: dict[str, Any]) -> dict[str, bool]:
         return {}
     agreed, scopes = text(about.get("eventType")), about.get("consentScopes")
     if agreed in _AGREED:
-        return dict.fromkeys(_SCOPES, _AGREED[agreed])
+        return signals((scope, _AGREED[agreed]) for scope in _ASKED)
     if agreed != "allow_selected" or not isinstance(scopes, list):
         return {}
-    chosen = {text(scope).lower() for scope in scopes}
-    return {column: bool(chosen & words) for column, words in _SCOPES.items()}
+    return signals((scope, False) for scope in _ASKED) | signals((scope, True) for scope in scopes)
