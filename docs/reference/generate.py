@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import click
 from tieback.attribution.models import Model, card, types
 from tieback.cli import COMMANDS, group
 from tieback.cli.init import commented_settings
+from tieback.collect.openapi import document
 from tieback.metrics.cohorts import AGES
 from tieback.metrics.dimensions import DIMENSIONS
 from tieback.metrics.measures import METRICS, Metric
@@ -91,6 +93,7 @@ def pages() -> dict[Path, str]:
         HERE / "settings.md": _settings(),
         HERE / "models.md": _models(),
         HERE / "metrics.md": _metrics(),
+        HERE / "openapi.json": json.dumps(document(), indent=1, ensure_ascii=False) + "\n",
     }
 
 

@@ -187,8 +187,10 @@ def test_a_key_tells_its_source_until_it_is_revoked(ledger: Ledger) -> None:
     assert found is not None
     assert (found.name, found.origins) == ("shop", ("https://shop.example", "https://www.shop.example"))
     assert (found.key_ending, found.revoked_at) == (key[-4:], None)
+    assert ledger.source_named("shop") == found
     ledger.revoke("shop")
     assert ledger.source_of(key) is None
+    assert ledger.source_named("shop") is ledger.source_named("nobody") is None
     first = ledger.sources()
     ledger.revoke("shop")
     assert ledger.sources() == first

@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Build a world whose truth is known, and take it through the whole loop",
     "import": "Take files in",
     "source": "What may send to the collector, and its write keys",
+    "link": "Make a signed link that counts the click and leads on",
     "serve": "Open the front door: collect events by HTTP, and make facts of them",
     "load": "Take in what the collector has gathered, and bring the run up to date",
     "quarantine": "See, export or retry the rows that could not be taken in",

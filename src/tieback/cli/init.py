@@ -154,6 +154,7 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #host = "127.0.0.1"          # "0.0.0.0" to be reached without a proxy in front
 #port = 8787
 #ledger = ""                 # "postgresql://me:${PASSWORD}@host/db" when several machines collect; empty: a file here
+#public_url = ""             # where the world reaches it: "https://acme.example"; for links and signed webhooks
 #proxies = []                # networks whose X-Forwarded-For is believed: ["10.0.0.0/8"]
 #most_kb = 4000              # a larger request is refused (413)
 #load_seconds = 2.0          # how often what came in becomes facts, and the run is brought up to date

@@ -20,6 +20,7 @@ from tieback.cli.output import say
 from tieback.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tieback.collect import Wire
     from tieback.config import Workspace
     from tieback.store.ledger import Ledger
 
@@ -71,8 +72,15 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                 with contextlib.suppress(asyncio.CancelledError):
                     await loader
 
-    door = Door(inbox, Keys(ledger.source_of).source_of, counts, workspace.settings.consent)
-    app = application(door, wires(), counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
+    door = Door(
+        inbox,
+        Keys(ledger.source_of).source_of,
+        counts,
+        workspace.settings.consent,
+        Keys(ledger.source_named).source_of,
+    )
+    spoken = [*wires(), *_own_wires(workspace)]
+    app = application(door, spoken, counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -89,6 +97,18 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
             signal.signal(ending, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
     say("Stopped; all that was acknowledged is in the inbox.")
+
+
+def _own_wires(workspace: Workspace) -> list[Wire]:
+    """The protocols that need this workspace: its webhooks, and its links where there is a salt to prove them with.
+
+    Raises ConfigError when a webhook file is not right.
+    """
+    from tieback.collect import Hooks, Links, secret_of
+    from tieback.config.hooks import hooks_in
+
+    hooks = Hooks(hooks_in(workspace.folder, os.environ, workspace.settings.collect.public_url))
+    return [hooks, Links(secret_of(workspace.salt))] if workspace.salt else [hooks]
 
 
 def _secret(salt: str) -> bytes:

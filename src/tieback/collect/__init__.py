@@ -9,6 +9,9 @@ from __future__ import annotations
 from tieback.collect.application import application, wires
 from tieback.collect.counts import Counts
 from tieback.collect.door import Door
+from tieback.collect.hooks import Hooks
 from tieback.collect.keys import Keys
+from tieback.collect.links import Links, secret_of
+from tieback.collect.requests import Wire
 
-__all__ = ["Counts", "Door", "Keys", "application", "wires"]
+__all__ = ["Counts", "Door", "Hooks", "Keys", "Links", "Wire", "application", "secret_of", "wires"]

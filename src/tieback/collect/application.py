@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import Protocol
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -16,6 +17,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tieback.collect import openapi
 from tieback.collect.counts import Counts
 from tieback.collect.door import Door, refusal
 from tieback.collect.requests import Answer, Request, TooLargeError, UnreadableError, Wire, unpacked
@@ -72,7 +74,13 @@ def application(
     async def alive(_: HttpRequest) -> Response:
         return PlainTextResponse("ok")
 
+    told = msgspec.json.encode(openapi.document())
+
+    async def described(_: HttpRequest) -> Response:
+        return Response(told, media_type="application/json", headers={"access-control-allow-origin": "*"})
+
     routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics), script_route()]
+    routes.append(Route("/openapi.json", described))
     for wire in spoken:
         answer = _answering(partial(door.answer, wire), partial(_read, most_bytes=most_bytes, secret=secret))
         routes += [Route(route.path, answer, methods=[*route.methods, "OPTIONS"]) for route in wire.routes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +12,21 @@ import msgspec
 
 from tieback.collect.consent import with_purposes
 from tieback.collect.counts import Counts
-from tieback.collect.requests import Answer, Batch, Collected, Malformed, Request, UnreadableError, Wire
+from tieback.collect.requests import (
+    Answer,
+    Batch,
+    Collected,
+    Malformed,
+    Request,
+    TurnedAwayError,
+    UnreadableError,
+    Wire,
+)
 from tieback.config import Consent
 from tieback.store.ledger import BusyError, Incoming, Source
 
 _LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
+_PATIENCE_SECONDS = 1.0  # of somebody who is on the way to a page
 _MOST_KEPT = 32_768  # bytes of something malformed that go to quarantine
 
 
@@ -28,14 +39,23 @@ class Inbox(Protocol):
 class Door:
     """Reads requests of any protocol and puts what they hold into the inbox.
 
-    source_of: whose a write key is; None for nobody's. It is asked for each request.
+    source_of: whose a write key is; None for nobody's. source_named: the source of a name, for what is signed in it;
+    None for none, or a revoked one. One of the two is asked for each request.
     needs: which signals of consent each purpose needs.
     """
 
-    def __init__(self, inbox: Inbox, source_of: Callable[[str], Source | None], counts: Counts, needs: Consent) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        source_of: Callable[[str], Source | None],
+        counts: Counts,
+        needs: Consent,
+        source_named: Callable[[str], Source | None] = lambda name: None,
+    ) -> None:
         self._needs = needs
         self._inbox = inbox
         self._source_of = source_of
+        self._source_named = source_named
         self._counts = counts
 
     async def answer(self, wire: Wire, request: Request) -> Answer:
@@ -52,22 +72,36 @@ class Door:
         except UnreadableError as error:
             self._counts.refused(wire.name, "unreadable")
             return refusal(400, error.reason)
-        source = self._source_of(batch.key)
+        except TurnedAwayError as error:
+            self._counts.refused(wire.name, error.reason)
+            return error.answer
+        source = self._source_named(batch.source) if batch.source else self._source_of(batch.key)
         if source is None:
             self._counts.refused(wire.name, "unknown key")
-            return refusal(401, "This write key is not known here, or was revoked")
+            return batch.otherwise or refusal(401, "This write key is not known here, or was revoked")
         origin = request.headers.get("origin", "")
         if origin and source.origins and origin not in source.origins:
             self._counts.refused(wire.name, "foreign origin")
             return refusal(403, "This site may not send with this write key")
         try:
             rows = list(_rows(source.name, batch, request, self._needs))
-            new = await self._inbox.put(rows) if rows else []
+            new = await self._kept(rows, None if batch.otherwise is None else _PATIENCE_SECONDS)
         except BusyError as error:
             self._counts.refused(wire.name, "busy")
-            return refusal(503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)})
+            return batch.otherwise or refusal(
+                503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)}
+            )
         self._counts.taken(source.name, rows, new)
         return wire.accepted(batch)
+
+    async def _kept(self, rows: Sequence[Incoming], patience_seconds: float | None) -> list[bool]:
+        """Whether each row is new, once all are on disk. Raises BusyError, also when patience runs out before."""
+        if not rows:
+            return []
+        try:
+            return await asyncio.wait_for(self._inbox.put(rows), patience_seconds)
+        except TimeoutError:
+            raise BusyError(1) from None
 
 
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -52,12 +52,29 @@ class Malformed:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a client of this protocol expects to hear."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Batch:
-    """What a request holds. key: the write key that came with it, wherever this protocol puts it; empty for none."""
+    """What a request holds. key: the write key that came with it, wherever this protocol puts it; empty for none.
+
+    source: whose it is by name, where a signature has proved it; then no key is asked for.
+    otherwise: what is answered at once when nothing of it can be kept, and is then lost; None for a refusal, after
+    which the sender comes again.
+    """
 
     key: str
     collected: tuple[Collected, ...] = ()
     malformed: tuple[Malformed, ...] = ()
+    source: str = field(default="", kw_only=True)
+    otherwise: Answer | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -68,16 +85,6 @@ class Route:
     methods: tuple[str, ...] = ("POST",)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a client of this protocol expects to hear."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class Wire(Protocol):
     """A protocol: one file, found by the entry point `tieback.protocols`."""
 
@@ -85,7 +92,10 @@ class Wire(Protocol):
     routes: tuple[Route, ...]
 
     def read(self, request: Request) -> Batch:
-        """What `request` holds. Raises UnreadableError when nothing of it can be read."""
+        """What `request` holds.
+
+        Raises UnreadableError when nothing of it can be read, TurnedAwayError when nothing of it is to be kept.
+        """
 
     def accepted(self, batch: Batch) -> Answer:
         """The answer once all of `batch` is safe."""
@@ -97,6 +107,14 @@ class UnreadableError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TurnedAwayError(Exception):
+    """A request of which nothing is to be kept: what it is answered, and the `reason` under which it is counted."""
+
+    def __init__(self, answer: Answer, reason: str) -> None:
+        super().__init__(reason)
+        self.answer, self.reason = answer, reason
 
 
 class TooLargeError(Exception):

@@ -46,9 +46,9 @@ def visitor(said: Mapping[str, Any], request: Request) -> Visitor:
     if keeps == "nothing":
         return Visitor(_of_the_day(request), {})
     if keeps != "cookie":
-        return Visitor("", _cookie("", request) if _by_cookie(request) else {})
+        return Visitor("", _cookie("", request) if by_cookie(request) else {})
     own = _fit(said.get("id"))
-    known = "" if said.get("is_new") is True else _by_cookie(request)
+    known = "" if said.get("is_new") is True else by_cookie(request)
     found = _by_link(said.get("link"), request) or known or own
     # To a collector of another site a cookie would be a third party's; there the script remembers.
     is_same_site = request.headers.get("sec-fetch-site") in ("same-origin", "same-site")
@@ -57,11 +57,12 @@ def visitor(said: Mapping[str, Any], request: Request) -> Visitor:
 
 def link_token(request: Request) -> str:
     """What a link to another site of ours carries: who follows it, until when, signed; empty for nobody."""
-    found = _by_cookie(request) or _fit(request.query.get("id"))
+    found = by_cookie(request) or _fit(request.query.get("id"))
     return _token(found, int(request.received_at.replace(tzinfo=UTC).timestamp()), request) if found else ""
 
 
-def _by_cookie(request: Request) -> str:
+def by_cookie(request: Request) -> str:
+    """Who the server's cookie says that a visitor is; empty for nobody."""
     found = _COOKIE.search(request.headers.get("cookie", ""))
     return found[1] if found else ""
 

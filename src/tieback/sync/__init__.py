@@ -5,9 +5,9 @@ Comes in: files or rows of the inbox, a mapping, a store. Goes out: facts merged
 
 from __future__ import annotations
 
+from tieback.config.mapping import FACT_TABLES, Mapping, mapping_for, mapping_from
 from tieback.sync.delivery import Delivery, Personal, Preview, import_file, now, preview
 from tieback.sync.inbox import Loaded, take_in_inbox
-from tieback.sync.mapping import FACT_TABLES, Mapping, mapping_for, mapping_from
 
 __all__ = [
     "FACT_TABLES",

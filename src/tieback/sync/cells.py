@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tieback.config.mapping import Rule, Written
 from tieback.errors import ConfigError
 from tieback.schema import Column
-from tieback.sync.mapping import Rule, Written
 from tieback.sync.readers import sql_text
 
 _TRUE = "('true', 't', 'yes', 'y', '1', 'ja', 'oui', 'si')"

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tieback.config.mapping import Mapping
 from tieback.store import DuckDB, Merged
 from tieback.sync import corrections, lookups
 from tieback.sync.cells import without_addresses
 from tieback.sync.door import Door, door
 from tieback.sync.encodings import Assumed, as_it_turns_out
 from tieback.sync.faults import broken_rows, find_faults, forget_rejects, remember_columns
-from tieback.sync.mapping import Mapping
 from tieback.sync.plan import Plan, plans
 from tieback.sync.readers import Source, opened, sql_text
 

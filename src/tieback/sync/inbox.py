@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from tieback.config.mapping import mapping_for
 from tieback.store import DuckDB
 from tieback.sync.delivery import Personal, Taken, refuse, take_in
-from tieback.sync.mapping import mapping_for
 from tieback.sync.plan import plans
 from tieback.sync.readers import json_source
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tieback.config.mapping import RAW_COLUMNS, Fact, Mapping, Rule, When, Written, wanted
 from tieback.errors import ConfigError, InputError, did_you_mean
 from tieback.schema import Table
-from tieback.sync.mapping import RAW_COLUMNS, Fact, Mapping, Rule, When, Written, wanted
 from tieback.sync.readers import Source, json_path, sql_text
 
 _SAME_AS = {

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tieback.config.mapping import Mapping, mapping_from
 from tieback.errors import ConfigError, TiebackError
 from tieback.store import DuckDB
 from tieback.sync.cells import BLOT
 from tieback.sync.delivery import Personal, take_in
 from tieback.sync.faults import find_faults, forget_columns, remembered_columns
-from tieback.sync.mapping import Mapping, mapping_from
 from tieback.sync.plan import plans
 from tieback.sync.readers import json_source, sql_text
 

@@ -27,8 +27,8 @@ _LINK = Route("/v1/link", ("GET",))
 _RAW = ("email", "phone", "user_agent")
 _NOT_GIVEN = {"email_hash", "email_domain", "phone_hash", "origin", "received_at", "event_id", "bot_reason", "device"}
 _NOT_GIVEN |= {"consent_signals"}
-_FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
-_KNOWN = {*_FIELDS, "consent", "gpc", "event_id", "key"}
+FIELDS = {*(name for name in EVENTS.names if name not in _NOT_GIVEN), *_RAW}
+_KNOWN = {*FIELDS, "consent", "gpc", "event_id", "key"}
 _MOST_BYTES = 32_768  # of one event
 _AHEAD = timedelta(days=1)
 
@@ -97,7 +97,7 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
     unknown = sorted(str(name) for name in event if name not in _KNOWN)
     if unknown:
         raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
-    row = {name: value for name, value in event.items() if name in _FIELDS and value is not None}
+    row = {name: value for name, value in event.items() if name in FIELDS and value is not None}
     for name, value in row.items():
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
             raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))

@@ -10,7 +10,7 @@ from tieback.collect.cells import PIXEL, TAGS, RefusedError, batch, browser_of, 
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route
 
 _IDS = ("anonymous_id", "user_id", "contact_id", "group_id", "session_key", "email", "phone")
-_WORDS = ("name", "url", "referrer", *TAGS, "click_id_kind", "click_id", "ad", "keyword", "currency", *_IDS)
+WORDS = ("name", "url", "referrer", *TAGS, "click_id_kind", "click_id", "ad", "keyword", "currency", *_IDS)
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -39,7 +39,7 @@ def _told(said: Mapping[str, Any], request: Request) -> Collected:
     kind = text(said.get("kind")).lower() or "page"
     if not _KIND.fullmatch(kind):
         raise RefusedError("The event's kind is no word of small letters, digits and _")
-    words = {name: text(said.get(name)) for name in _WORDS}
+    words = {name: text(said.get(name)) for name in WORDS}
     if kind == "page" and not words["url"]:
         words["url"] = text(request.headers.get("referer"))
     cells = row(
@@ -48,7 +48,7 @@ def _told(said: Mapping[str, Any], request: Request) -> Collected:
         kind=kind,
         value=number(said.get("value")),
         user_agent=browser_of(request.headers),
-        properties=rest(said, ("key", "kind", "id", "value", *_WORDS)),
+        properties=rest(said, ("key", "kind", "id", "value", *WORDS)),
         **words,
     )
     return Collected(text(said.get("id")), cells)

@@ -123,6 +123,11 @@ class Ledger:
         with self._reading() as connection:
             return sources.source_of(connection, key)
 
+    def source_named(self, name: str) -> Source | None:
+        """The source `name`; None when there is none, or its key was revoked."""
+        with self._reading() as connection:
+            return sources.source_named(connection, name)
+
     def _is_my_turn(self) -> bool:
         try:
             return self._place.turn.is_mine()

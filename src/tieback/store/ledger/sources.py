@@ -84,6 +84,14 @@ def source_of(connection: Connection, key: str) -> Source | None:
     return _source(row) if row else None
 
 
+def source_named(connection: Connection, name: str) -> Source | None:
+    """The source `name`; None when there is none, or its key was revoked."""
+    row = connection.execute(
+        select(*_SHOWN).where(SOURCES.c.name == name, SOURCES.c.revoked_at.is_(None))
+    ).one_or_none()
+    return _source(row) if row else None
+
+
 def _source(row: Row[Any]) -> Source:
     return Source(row.name, tuple(row.origins), row.made_at, row.revoked_at, row.key_ending)
 

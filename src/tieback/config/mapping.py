@@ -119,6 +119,11 @@ def mapping_from(text: str, table: str, where: str = "mapping") -> Mapping:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}. Mend that place and try again.") from None
+    return mapping_of(raw, table, where, text)
+
+
+def mapping_of(raw: dict[str, Any], table: str, where: str, text: str = "") -> Mapping:
+    """The mapping that the parsed TOML `raw` holds, for an import into `table`; `text` is what it came from."""
     _known(raw, ("file", "columns", "when", "keep_rest", "facts"), where)
     written = _as(Written, raw.get("file", {}), f"{where}: [file]")
     _check_signs(written, f"{where}: [file]")
