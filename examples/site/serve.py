@@ -49,13 +49,16 @@ class _Shop(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def do_POST(self) -> None:
-        self._pass_on()
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.path.startswith(_PASSED_ON):
+            self._pass_on(body)
+        else:
+            self._answer(303, {"location": self.path}, b"")
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, body: bytes = b"") -> None:
         """The collector's own answer to this request."""
         connection = http.client.HTTPConnection(self._collector, timeout=60)
         try:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             connection.request(self.command, self.path, body, headers)
             found = connection.getresponse()

@@ -10,9 +10,12 @@ export interface Told {
 const MOST_KEPT = 200;
 const SOON = 20; // milliseconds, so that what happens together goes together
 const LONGEST_PAUSE = 60_000;
-const MOST_BYTES = 50_000; // a browser takes 64 KB from a page that is leaving
+const MOST_TOLD = 50_000; // characters that go at once
+const MOST_KEPT_ALIVE = 60_000; // bytes: a browser takes 64 KB from a page that is leaving, and refuses more
 
-let isSending = false;
+/** The ids of the events whose answer is awaited. */
+let inFlight: string[] = [];
+let answered: Promise<unknown> = Promise.resolve();
 let failures = 0;
 let timer = 0;
 /** The token of another site of ours that this page was reached with. */
@@ -31,7 +34,7 @@ export function put(told: Told): void {
 }
 
 function later(pause: number): void {
-  if (!isSending && !timer) timer = window.setTimeout(send, pause);
+  if (!inFlight.length && !timer) timer = window.setTimeout(send, pause);
 }
 
 /** Sends what waits, now; after each failure the next attempt waits longer. */
@@ -39,16 +42,16 @@ export function send(): void {
   clearTimeout(timer);
   timer = 0;
   const events = portion();
-  if (isSending || !events.length) return;
-  isSending = true;
+  if (inFlight.length || !events.length) return;
+  inFlight = events.map((told) => told.event_id);
   const sent = visitor().id;
   const finish = (isDone: boolean): void => {
-    isSending = false;
+    if (isDone) keep("tb_queue", waiting().filter((told) => inFlight.indexOf(told.event_id) < 0));
+    inFlight = [];
     failures = isDone ? 0 : failures + 1;
-    if (isDone) remove(events);
     if (waiting().length) later(isDone ? SOON : Math.min(1000 * 2 ** failures, LONGEST_PAUSE) * (0.5 + Math.random()));
   };
-  post(body(events))
+  answered = post(body(events))
     .then(async (answer) => {
       if (answer.ok) {
         link = "";
@@ -63,20 +66,23 @@ export function send(): void {
 
 /** Hands over what waits while the page leaves. What is not known to have arrived is told again on the next page. */
 export function leave(): void {
-  if (isSending) navigator.sendBeacon(address(), body(portion()));
-  else send();
+  const events = portion();
+  if (!inFlight.length) send();
+  else if (events.length) navigator.sendBeacon(address(), body(events));
 }
 
-/** Asks the server to forget its cookie. */
+/** Asks the server to forget its cookie, once it has answered what could set it again. */
 export function forget(): void {
-  post(body([])).catch(() => {});
+  answered.then(() => post(body([]))).catch(() => {});
 }
 
 const address = (): string => collector + "v1/events";
 
 const post = (content: string): Promise<Response> =>
   // text/plain needs no question beforehand; the cookie goes along to a collector of the same site.
-  fetch(address(), { method: "POST", body: content, keepalive: true, credentials: "include" });
+  fetch(address(), { method: "POST", body: content, keepalive: isSmall(content), credentials: "include" });
+
+const isSmall = (content: string): boolean => new Blob([content]).size < MOST_KEPT_ALIVE;
 
 function body(events: Told[]): string {
   const { id, isNew } = visitor();
@@ -84,19 +90,16 @@ function body(events: Told[]): string {
   return JSON.stringify({ key, visitor: { id, is_new: !!isNew, keeps, link: link || undefined }, events });
 }
 
-/** The oldest that wait, as many as go at once. */
+/** The oldest that wait and are not on their way, as many as go at once. */
 function portion(): Told[] {
   let size = 0;
-  return waiting().filter((told, index) => (size += JSON.stringify(told).length) < MOST_BYTES || !index);
+  return waiting()
+    .filter((told) => inFlight.indexOf(told.event_id) < 0)
+    .filter((told, index) => (size += JSON.stringify(told).length) < MOST_TOLD || !index);
 }
 
 /** The server knows this browser by another id: what happened since it was asked was that visitor's too. */
 function known(sent: string, id: string): void {
   adopt(sent, id);
   keep("tb_queue", waiting().map((told) => (told.anonymous_id === sent ? { ...told, anonymous_id: id } : told)));
-}
-
-function remove(sent: Told[]): void {
-  const gone = sent.map((told) => told.event_id);
-  keep("tb_queue", waiting().filter((told) => gone.indexOf(told.event_id) < 0));
 }

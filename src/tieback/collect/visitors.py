@@ -41,11 +41,9 @@ class Visitor:
 
 def visitor(said: Mapping[str, Any], request: Request) -> Visitor:
     """Who `said`, the tracker's object `visitor`, is about."""
-    keeps = said.get("keeps")
-    if keeps == "nothing":
-        return Visitor(_of_the_day(request), {})
-    if keeps != "cookie":
-        return Visitor("", _cookie("", request) if by_cookie(request) else {})
+    if (keeps := said.get("keeps")) != "cookie":
+        forgotten = _cookie("", request) if by_cookie(request) else {}
+        return Visitor(_of_the_day(request) if keeps == "nothing" else "", forgotten)
     own = _fit(said.get("id"))
     known = "" if said.get("is_new") is True else by_cookie(request)
     found = _by_link(said.get("link"), request) or known or own
