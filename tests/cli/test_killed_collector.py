@@ -19,6 +19,7 @@ import httpx2 as httpx
 from tests.cli.test_serve import Served, made, serving, tieback, visit
 
 LOG = logging.getLogger(__name__)
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each request says nothing
 TRIALS = int(os.environ.get("KILL_TRIALS", "3"))
 CLIENTS = 6
 # The collector as it is, on a disk that takes its time: rows are written, and not yet committed, for up to 60 ms.
@@ -37,8 +38,7 @@ sys.exit(main())
 
 
 class Sender(threading.Thread):
-    """Sends its events in batches of one to five until it is stopped, the same again until they are acknowledged, and now and
-    then one that was."""
+    """Sends its events, one to five at once, until they are acknowledged; now and then one that was."""
 
     def __init__(self, served: Served, name: str, left: list[int], seed: int) -> None:
         super().__init__()

@@ -53,7 +53,7 @@ export function send(): void {
       if (answer.ok) {
         link = "";
         const told = await answer.json();
-        if (told.visitor) adopt(sent, told.visitor);
+        if (told.visitor) known(sent, told.visitor);
       }
       // What these refuse, they would refuse again.
       finish(answer.ok || [400, 401, 403, 413].indexOf(answer.status) >= 0);
@@ -88,6 +88,12 @@ function body(events: Told[]): string {
 function portion(): Told[] {
   let size = 0;
   return waiting().filter((told, index) => (size += JSON.stringify(told).length) < MOST_BYTES || !index);
+}
+
+/** The server knows this browser by another id: what happened since it was asked was that visitor's too. */
+function known(sent: string, id: string): void {
+  adopt(sent, id);
+  keep("tb_queue", waiting().map((told) => (told.anonymous_id === sent ? { ...told, anonymous_id: id } : told)));
 }
 
 function remove(sent: Told[]): void {

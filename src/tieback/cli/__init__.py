@@ -38,6 +38,7 @@ COMMANDS = {
     "sql": "The statement that builds a table, in the dialect of your warehouse",
     "move": "Take the workspace to another engine: the same numbers on both sides, or it stays where it is",
     "doctor": "What is set up, fresh, matched and missing, each with its remedy",
+    "privacy": "What is held of a person: show it, or erase it so that no trace stays",
     "vault": "Wipe the raw e-mail addresses and phone numbers",
 }
 

@@ -16,16 +16,19 @@ from typing import TYPE_CHECKING
 import click
 
 from tieback.cli.ledger import opened_ledger
+from tieback.cli.logs import log
 from tieback.cli.output import say
 from tieback.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tieback.collect import Wire
+    from tieback.collect import Counts, Wire
     from tieback.config import Workspace
-    from tieback.store.ledger import Ledger
+    from tieback.store.ledger import GroupCommit, Ledger
 
 _DRAIN_SECONDS = 20  # for requests under way, once told to stop
 _BACKLOG = 2048  # connections that wait to be answered
+_TOLD_EVERY = 1.0  # seconds
+_REFUSALS_EVERY = 60.0
 _AGAIN_SECONDS = 5.0  # after the loader has ended by itself
 
 
@@ -54,7 +57,7 @@ def command(folder: Path, host: str, port: int | None, only_collect: bool) -> No
 def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_collect: bool) -> None:
     import uvicorn
 
-    from tieback.collect import Counts, Door, Keys, application, wires
+    from tieback.collect import Countries, Counts, Door, Keys, Limits, application, wires
     from tieback.store.ledger import GroupCommit
 
     given = workspace.settings.collect
@@ -62,15 +65,16 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
 
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        loader = None if only_collect else asyncio.create_task(_keep_loading(workspace.folder))
+        beside = [asyncio.create_task(_tell(counts, inbox))]
+        if not only_collect:
+            beside.append(asyncio.create_task(_keep_loading(workspace.folder)))
         try:
             yield
         finally:
             await inbox.close()
-            if loader:
-                loader.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await loader
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     door = Door(
         inbox,
@@ -78,6 +82,8 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
         counts,
         workspace.settings.consent,
         Keys(ledger.source_named).source_of,
+        limits=Limits(given.per_second),
+        **({"country_of": Countries(workspace.folder / given.countries).of} if given.countries else {}),
     )
     spoken = [*wires(), *_own_wires(workspace)]
     app = application(door, spoken, counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
@@ -92,11 +98,27 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
     )
     with _listening(host, port) as listener:
         address, number = listener.getsockname()[:2]
-        say(f"Collecting at http://{f'[{address}]' if ':' in address else address}:{number} (Ctrl-C stops it)")
+        place = f"http://{f'[{address}]' if ':' in address else address}:{number}"
+        log().info(f"Collecting at {place} (Ctrl-C stops it)")
         for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when all is drained
             signal.signal(ending, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
-    say("Stopped; all that was acknowledged is in the inbox.")
+    log().info("Stopped; all that was acknowledged is in the inbox.")
+
+
+async def _tell(counts: Counts, inbox: GroupCommit) -> None:
+    """Log once a minute what was refused, by reason, and at once when the inbox begins or ceases to fail."""
+    told, since = "", 0.0
+    while True:
+        await asyncio.sleep(_TOLD_EVERY)
+        since += _TOLD_EVERY
+        if inbox.trouble != told:
+            told = inbox.trouble
+            log().error("The inbox takes nothing in", why=told) if told else log().info("The inbox takes rows again")
+        if since >= _REFUSALS_EVERY:
+            since = 0.0
+            for (protocol, reason), requests in sorted(counts.refusals().items()):
+                log().warning("Requests refused", protocol=protocol, reason=reason, requests=requests)
 
 
 def _own_wires(workspace: Workspace) -> list[Wire]:
@@ -149,4 +171,5 @@ async def _keep_loading(folder: Path) -> None:
                 loader.terminate()
             await loader.wait()
             raise
+        log().warning("The loader ended; it is started anew", code=loader.returncode)
         await asyncio.sleep(_AGAIN_SECONDS)

@@ -6,12 +6,26 @@ facts.
 
 from __future__ import annotations
 
+from tieback.collect.addresses import Countries
 from tieback.collect.application import application, wires
 from tieback.collect.counts import Counts
 from tieback.collect.door import Door
 from tieback.collect.hooks import Hooks
 from tieback.collect.keys import Keys
+from tieback.collect.limits import Limits
 from tieback.collect.links import Links, secret_of
 from tieback.collect.requests import Wire
 
-__all__ = ["Counts", "Door", "Hooks", "Keys", "Links", "Wire", "application", "secret_of", "wires"]
+__all__ = [
+    "Countries",
+    "Counts",
+    "Door",
+    "Hooks",
+    "Keys",
+    "Limits",
+    "Links",
+    "Wire",
+    "application",
+    "secret_of",
+    "wires",
+]

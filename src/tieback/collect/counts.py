@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ class Counts:
 
     def __init__(self, backlog: Callable[[], Backlog]) -> None:
         self._registry = CollectorRegistry()
+        self._since_told: Tally[tuple[str, str]] = Tally()
         self._backlog = backlog
         self._events = Counter(
             "tieback_events", "What was sent, by what became of it", ["source", "outcome"], registry=self._registry
@@ -45,7 +47,13 @@ class Counts:
 
     def refused(self, protocol: str, reason: str) -> None:
         """Count a request that was not taken in."""
+        self._since_told[protocol, reason] += 1
         self._refusals.labels(protocol, reason).inc()
+
+    def refusals(self) -> dict[tuple[str, str], int]:
+        """Requests not taken in since this was asked last, by protocol and reason."""
+        told, self._since_told = self._since_told, Tally()
+        return dict(told)
 
     def took(self, protocol: str, seconds: float) -> None:
         """Remember how long an answer took."""

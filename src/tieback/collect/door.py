@@ -12,6 +12,7 @@ import msgspec
 
 from tieback.collect.consent import with_purposes
 from tieback.collect.counts import Counts
+from tieback.collect.limits import Limits
 from tieback.collect.requests import (
     Answer,
     Batch,
@@ -41,7 +42,8 @@ class Door:
 
     source_of: whose a write key is; None for nobody's. source_named: the source of a name, for what is signed in it;
     None for none, or a revoked one. One of the two is asked for each request.
-    needs: which signals of consent each purpose needs.
+    needs: which signals of consent each purpose needs. limits: what each source may send. country_of: by the address
+    that a request comes from, which tells of browsers alone: a server relays others.
     """
 
     def __init__(
@@ -51,7 +53,12 @@ class Door:
         counts: Counts,
         needs: Consent,
         source_named: Callable[[str], Source | None] = lambda name: None,
+        *,
+        limits: Limits | None = None,
+        country_of: Callable[[str], str] = lambda address: "",
     ) -> None:
+        self._limits = limits or Limits(0)
+        self._country_of = country_of
         self._needs = needs
         self._inbox = inbox
         self._source_of = source_of
@@ -84,8 +91,12 @@ class Door:
         if origin and source.origins and origin not in source.origins and not batch.source:
             self._counts.refused(wire.name, "foreign origin")
             return refusal(403, "This site may not send with this write key")
+        wait = self._limits.wait_seconds(source.name, len(batch.collected) + len(batch.malformed))
+        if wait:
+            self._counts.refused(wire.name, "too many")
+            return batch.otherwise or refusal(429, "More than this source may send", {"retry-after": str(wait)})
         try:
-            rows = list(_rows(source.name, batch, request, self._needs))
+            rows = list(self._rows(source.name, batch, request))
             new = await self._kept(rows, None if batch.otherwise is None else _PATIENCE_SECONDS)
         except BusyError as error:
             self._counts.refused(wire.name, "busy")
@@ -94,6 +105,17 @@ class Door:
             )
         self._counts.taken(source.name, rows, new)
         return wire.accepted(batch)
+
+    def _rows(self, source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
+        is_browser = request.headers.get("user-agent", "").startswith("Mozilla/")
+        country = self._country_of(request.client_ip) if is_browser else ""
+        for each in batch.collected:
+            row = with_purposes(each.row, request.headers, self._needs)
+            if country:
+                row.setdefault("country", country)
+            yield _row(source, Collected(each.message_id, row), request)
+        for bad in batch.malformed:
+            yield _malformed(source, bad, request)
 
     async def _kept(self, rows: Sequence[Incoming], patience_seconds: float | None) -> list[bool]:
         """Whether each row is new, once all are on disk. Raises BusyError, also when patience runs out before."""
@@ -108,14 +130,6 @@ class Door:
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer that says no, and why."""
     return Answer(status, msgspec.json.encode({"error": reason}), headers=headers or {})
-
-
-def _rows(source: str, batch: Batch, request: Request, needs: Consent) -> Iterable[Incoming]:
-    for each in batch.collected:
-        told = Collected(each.message_id, with_purposes(each.row, request.headers, needs))
-        yield _row(source, told, request)
-    for bad in batch.malformed:
-        yield _malformed(source, bad, request)
 
 
 def _row(source: str, each: Collected, request: Request) -> Incoming:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tieback.collect.addresses import masked
+
+_ADDRESS_KEY = re.compile(r"(?:^|[._$-])ip(?:[._-]?address)?$|ipaddress$|remote_addr$", re.IGNORECASE)
 _KEY = re.compile(r"e-?mail|phone|mobile|telefon|@", re.IGNORECASE)
 # Whole runs are looked at, each once: a pattern that tries an address at every letter may take minutes.
 _RUN = re.compile(r"[^\s\"/?&=:;,<>()]+")
@@ -16,6 +19,8 @@ _DEEPEST = 32
 def without_personal(given: dict[str, Any]) -> dict[str, Any]:
     """`given` without fields named after an address or a number, and with those in texts blotted out.
 
+    Of the internet's addresses the network alone is left.
+
     Raises RecursionError when it is nested deeper than 32 levels.
     """
     return _fields(given, 0)
@@ -23,7 +28,9 @@ def without_personal(given: dict[str, Any]) -> dict[str, Any]:
 
 def _fields(given: dict[str, Any], depth: int) -> dict[str, Any]:
     return {
-        name: _cleaned(value, depth) for name, value in given.items() if value is not None and not _KEY.search(name)
+        name: masked(value) if isinstance(value, str) and _ADDRESS_KEY.search(name) else _cleaned(value, depth)
+        for name, value in given.items()
+        if value is not None and not _KEY.search(name)
     }
 
 

@@ -15,10 +15,10 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from tieback.collect.addresses import masked
 from tieback.collect.requests import Request
 
 COOKIE = "tb_id"
@@ -29,7 +29,6 @@ _AHEAD = timedelta(seconds=10)  # machines that collect together differ in their
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _COOKIE = re.compile(rf"(?:^|;)\s*{COOKIE}=({_ID.pattern})\s*(?:;|$)")
 _TOKEN = re.compile(rf"({_ID.pattern})\.(\d{{1,12}})\.([A-Za-z0-9_-]{{32}})")
-_MASKS = {4: 24, 6: 48}
 
 
 @dataclass(frozen=True)
@@ -87,20 +86,12 @@ def _of_the_day(request: Request) -> str:
     """An id that is the same for one browser on one site on one day (UTC), and tells nothing to who lacks the salt."""
     site = urlsplit(request.headers.get("origin") or request.headers.get("referer") or "").hostname or ""
     agent = request.headers.get("user-agent", "")
-    return _signed(request, "day", request.received_at.date().isoformat(), _masked(request.client_ip), agent, site)
+    return _signed(request, "day", request.received_at.date().isoformat(), masked(request.client_ip), agent, site)
 
 
 def _signed(request: Request, *parts: str) -> str:
     message = "\0".join(parts).encode("utf-8", "replace")
     return urlsafe_b64encode(hmac.digest(request.secret, message, hashlib.sha256)[:24]).decode()
-
-
-def _masked(client_ip: str) -> str:
-    try:
-        address = ip_address(client_ip)
-    except ValueError:
-        return ""
-    return str(ip_network((address, _MASKS[address.version]), strict=False))
 
 
 def _cookie(found: str, request: Request) -> dict[str, str]:

@@ -205,8 +205,9 @@ class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger: Postgres instead of the file ledger.sqlite, where several machines collect; `${NAME}` in it is an
     environment variable. public_url: where the world reaches the collector, such as https://acme.example, for links and
     for senders who sign the address that they call. proxies: networks (10.0.0.0/8) whose X-Forwarded-For is believed.
-    A request may hold so many KB, packed or not. load_seconds: how often what came in becomes facts, and the run is
-    brought up to date.
+    A request may hold so many KB, packed or not. per_second: events that a source may send to one collector; 0 for any
+    number. countries: a database of countries by address, in MaxMind's format, below the workspace's folder unless
+    absolute. load_seconds: how often what came in becomes facts, and the run is brought up to date.
     """
 
     host: str = "127.0.0.1"
@@ -215,6 +216,8 @@ class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
     proxies: tuple[str, ...] = ()
     most_kb: Annotated[int, Meta(ge=1, le=100_000)] = 4_000
+    per_second: NotNegative = 0
+    countries: str = ""
     load_seconds: Annotated[float, Meta(ge=0.1, le=86_400)] = 2.0
 
 

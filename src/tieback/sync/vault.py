@@ -35,22 +35,31 @@ def wipe(path: Path, memory: str) -> Wiped:
                 f"reason = regexp_replace(reason, '^\".*\" ', 'it ', 's') WHERE raw <> '{WIPED}'"
             )
             emptied = int(refused.fetchall()[0][0])
-        fresh = path.with_name(path.name + ".fresh")
-        fresh.unlink(missing_ok=True)
-        try:
-            _copy(store, path, fresh)
-        except WorkspaceError as error:
-            for left in (fresh, fresh.with_name(fresh.name + ".wal")):
-                left.unlink(missing_ok=True)
-            raise WorkspaceError(
-                f"The raw values are deleted, but traces of them may stay in {path.name}: there is no room to write it "
-                f"anew beside the old one. Free {path.stat().st_size // 2**20 + 1} MB and wipe again."
-            ) from error
+        fresh = written_anew(store, path)
     fresh.replace(path)
     return Wiped(values, emptied)
 
 
-def _copy(store: DuckDB, path: Path, fresh: Path) -> None:
+def written_anew(store: DuckDB, path: Path) -> Path:
+    """A copy of `store`, whose file is `path`, beside it: without the bytes of what was deleted, which stay otherwise.
+
+    Raises WorkspaceError when there is no room for it.
+    """
+    fresh = path.with_name(path.name + ".fresh")
+    fresh.unlink(missing_ok=True)
+    try:
+        _copy(store, fresh)
+    except WorkspaceError as error:
+        for left in (fresh, fresh.with_name(fresh.name + ".wal")):
+            left.unlink(missing_ok=True)
+        raise WorkspaceError(
+            f"What was to go is deleted, but traces of it may stay in {path.name}: there is no room to write it "
+            f"anew beside the old one. Free {path.stat().st_size // 2**20 + 1} MB and call again."
+        ) from error
+    return fresh
+
+
+def _copy(store: DuckDB, fresh: Path) -> None:
     held = str(store.execute("SELECT current_database()").fetchall()[0][0])
     store.execute(f"ATTACH {sql_text(str(fresh))} AS fresh")
     store.execute(f"COPY FROM DATABASE {sql_name(held)} TO fresh")

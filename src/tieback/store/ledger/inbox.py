@@ -116,6 +116,32 @@ def prune_some(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(INBOX).where(INBOX.c.position.in_(some))).rowcount
 
 
+def blank(connection: Connection, messages: Iterable[tuple[str, str]]) -> int:
+    """Empty the rows of these (source, message_id), which stay known by their digests; how many that is."""
+    digests = sorted({_digest_of(*each) for each in messages})
+    emptied = 0
+    for start in range(0, len(digests), _SETTLED_AT_ONCE):
+        some = INBOX.c.digest.in_(digests[start : start + _SETTLED_AT_ONCE])
+        nothing = {"payload": b"", "message_id": "", "reason": ""}
+        emptied += connection.execute(update(INBOX).where(some, INBOX.c.is_loaded).values(nothing)).rowcount
+    return emptied
+
+
+def blank_refused(connection: Connection, words: Sequence[bytes]) -> int:
+    """Empty the loaded rows that were malformed and hold any of `words`, letter case ignored; how many that is."""
+    held = select(INBOX.c.position, INBOX.c.payload).where(INBOX.c.is_loaded, INBOX.c.reason != "")
+    low = [word.lower() for word in words]
+    found = [position for position, payload in connection.execute(held) if any(word in payload.lower() for word in low)]
+    for start in range(0, len(found), _SETTLED_AT_ONCE):
+        some = INBOX.c.position.in_(found[start : start + _SETTLED_AT_ONCE])
+        connection.execute(update(INBOX).where(some).values(payload=b"", message_id="", reason=""))
+    return len(found)
+
+
 def _digest(row: Incoming) -> bytes:
-    known_by = f"{row.source}\0{row.message_id}"  # names of sources hold no NUL
+    return _digest_of(row.source, row.message_id)
+
+
+def _digest_of(source: str, message_id: str) -> bytes:
+    known_by = f"{source}\0{message_id}"  # names of sources hold no NUL
     return blake2b(known_by.encode("utf-8", "surrogatepass"), digest_size=16).digest()

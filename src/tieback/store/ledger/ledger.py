@@ -13,7 +13,7 @@ from tieback.errors import WorkspaceError
 from tieback.store.ledger import inbox, sources
 from tieback.store.ledger.faults import plain_errors
 from tieback.store.ledger.inbox import Backlog, Incoming, Waiting
-from tieback.store.ledger.opening import Place, opened, reading
+from tieback.store.ledger.opening import Place, compact, opened, reading
 from tieback.store.ledger.sources import Source
 
 
@@ -87,6 +87,18 @@ class Ledger:
             if not some:
                 return removed
             removed += some
+
+    def erase(self, messages: Sequence[tuple[str, str]], words: Sequence[bytes]) -> int:
+        """Empty the loaded rows of these (source, message_id), and the malformed ones that hold any of `words`.
+
+        They stay known, so that the same message is none when it comes again. Afterwards the file or table is written
+        anew, so that no byte of them stays. Returns how many rows were emptied.
+        """
+        with self._writing() as connection:
+            emptied = inbox.blank(connection, messages) + inbox.blank_refused(connection, words)
+        with plain_errors(self._place.where):
+            compact(self._place.engine)
+        return emptied
 
     def add_source(self, name: str, origins: tuple[str, ...] = ()) -> str:
         """Make the source `name`, or a revoked one anew; returns its write key, which is kept only as a digest.

@@ -71,6 +71,20 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(only_reads=True)
 
 
+def compact(engine: Engine) -> None:
+    """Write the ledger anew, without the bytes of what is no longer in it."""
+    if engine.dialect.name == "sqlite":
+        file = engine.raw_connection()
+        try:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                file.cursor().execute(statement)
+        finally:
+            file.close()
+    else:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM FULL inbox")
+
+
 def _file(path: Path) -> Place:
     where = f"The ledger {path}"
     try:
