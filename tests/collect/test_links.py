@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import sqlite3
+import string
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,14 @@ def test_the_click_of_a_known_visitor_is_theirs(front: Doorstep) -> None:
     assert front.rows()[0]["anonymous_id"] == "abcdefgh12345678"
 
 
+def test_a_link_leads_on_from_any_site(front: Doorstep) -> None:
+    """The sites that a source names guard its write key, and not its links."""
+    front.ledger.add_source("shop", ("https://acme.example",))
+    made = token(Link(LINK.target, "shop", "x"), SECRET)
+    assert front.client.get(f"/r/{made}", headers={"origin": "https://other.example"}).status_code == 302
+    assert len(front.rows()) == 1
+
+
 def test_each_click_counts(front: Doorstep) -> None:
     """Two of one link are two."""
     for _ in range(2):
@@ -70,6 +79,14 @@ def test_a_changed_link_leads_nowhere(place: int) -> None:
     for other in "AQgw_-":
         if other != TOKEN[place]:
             assert opened(TOKEN[:place] + other + TOKEN[place + 1 :], SECRET) is None
+
+
+@pytest.mark.parametrize("name", ["x", "xy", "xyz"])
+def test_a_link_has_one_spelling(name: str) -> None:
+    """The bits of its last letter that mean nothing are those that it was made with."""
+    made = token(Link("https://acme.example", "web", name), SECRET)
+    letters = string.ascii_letters + string.digits + "-_"
+    assert [last for last in letters if opened(made[:-1] + last, SECRET)] == [made[-1]]
 
 
 @pytest.mark.parametrize(
