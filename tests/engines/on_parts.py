@@ -9,6 +9,7 @@ from tieback.schema import Table
 from tieback.store import DuckDB, Engine
 
 GAPS: dict[str, str] = {}
+SLOW = ("test_olist", "test_readers", "test_broken", "test_the_demo_company", "test_what_one_more_visit_touches")
 
 
 class _InParts(DuckDB):
