@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from tieback.collect import Counts, Door, Keys, Wire, application
+from tieback.collect import Counts, Door, Keys, Limits, Wire, application
 from tieback.config import Consent
 from tieback.store.ledger import GroupCommit, Ledger, open_ledger
 
@@ -40,8 +40,11 @@ class Doorstep:
 
 
 @contextlib.contextmanager
-def doorstep(folder: Path, *spoken: Wire) -> Iterator[Doorstep]:
-    """A door in `folder` that speaks these protocols; keys and names are asked for each time."""
+def doorstep(folder: Path, *spoken: Wire, per_second: int = 0) -> Iterator[Doorstep]:
+    """A door in `folder` that speaks these protocols; keys and names are asked for each time.
+
+    per_second: events that a source may send; 0 for any number.
+    """
     file = folder / "ledger.sqlite"
     ledger = open_ledger(f"sqlite:///{file}")
     inbox, counts = GroupCommit(ledger), Counts(ledger.backlog)
@@ -52,7 +55,7 @@ def doorstep(folder: Path, *spoken: Wire) -> Iterator[Doorstep]:
         await inbox.close()
 
     keys, names = Keys(ledger.source_of, 0.0), Keys(ledger.source_named, 0.0)
-    door = Door(inbox, keys.source_of, counts, Consent(), names.source_of)
+    door = Door(inbox, keys.source_of, counts, Consent(), names.source_of, limits=Limits(per_second))
     app = application(door, spoken, counts, inbox, 100_000, running)
     with TestClient(app, follow_redirects=False) as client:
         yield Doorstep(client, ledger, file)

@@ -156,6 +156,16 @@ def test_a_visitor_does_not_wait_for_a_disk_that_hangs(front: Doorstep) -> None:
     assert b'tieback_refused_requests_total{protocol="link",reason="busy"} 1.0' in counts.exposition()
 
 
+def test_beyond_what_a_source_may_send_visitors_still_go_on(tmp_path: Path) -> None:
+    """The clicks beyond are lost, and counted as such."""
+    with doorstep(tmp_path, Links(SECRET), per_second=1) as front:
+        front.ledger.add_source("web")
+        assert {front.client.get(f"/r/{TOKEN}").status_code for _ in range(40)} == {302}
+        lost = front.count('tieback_refused_requests_total{protocol="link",reason="too many"}')
+        assert lost > 0
+        assert len(front.rows()) == 40 - lost
+
+
 def test_the_link_of_a_revoked_source_still_leads_on(front: Doorstep) -> None:
     """It hangs in mails that were sent; its clicks are not kept any more."""
     front.ledger.revoke("web")
