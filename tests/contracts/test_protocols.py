@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieback.collect.requests import Answer, Batch, Request, UnreadableError, Wire
+from tieback.config import SIGNALS
 from tieback.schema.facts import EVENTS
 
 AT = datetime(2026, 11, 27, 12, 0, 0)
@@ -23,7 +24,7 @@ MODULES = [
     importlib.import_module(f"{PACKAGE.__name__}.{each.name}") for each in pkgutil.iter_modules(PACKAGE.__path__)
 ]
 WIRES: dict[str, Wire] = {module.wire.name: module.wire for module in MODULES if hasattr(module, "wire")}
-COLUMNS = {*EVENTS.names, "email", "phone", "user_agent"}
+COLUMNS = {*EVENTS.names, "email", "phone", "user_agent", "consent", "gpc"}
 
 # The words that protocols look for, so that chance comes past the first question.
 WORDS = sorted({word for each in MODULES for word in re.findall(r"\"([$\w]{1,24})\"", inspect.getsource(each))})
@@ -95,7 +96,10 @@ def check(wire: Wire, request: Request) -> None:
         assert set(event.row) <= COLUMNS
         assert {"occurred_at", "kind"} <= set(event.row)
         for column, value in event.row.items():
-            assert isinstance(value, dict if column == "properties" else str | int | float | bool), column
+            assert isinstance(value, dict if column in ("properties", "consent") else str | int | float | bool), column
+        assert all(
+            name in SIGNALS and isinstance(agreed, bool) for name, agreed in event.row.get("consent", {}).items()
+        )
         assert datetime.fromisoformat(event.row["occurred_at"]).tzinfo is not None
         json.dumps(event.row, allow_nan=False)
     assert all(each.reason and isinstance(each.raw, bytes) for each in found.malformed)
