@@ -57,17 +57,16 @@ class _Shop(SimpleHTTPRequestHandler):
 
     def _pass_on(self, body: bytes = b"") -> None:
         """The collector's own answer to this request."""
-        connection = http.client.HTTPConnection(self._collector, timeout=60)
-        try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-            connection.request(self.command, self.path, body, headers)
-            found = connection.getresponse()
-            kept = {name: value for name, value in found.getheaders() if name.lower() not in _OF_ONE_HOP}
-            self._answer(found.status, kept, found.read())
-        except OSError:
-            self._answer(502, {}, b"The collector does not answer")
-        finally:
-            connection.close()
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+        with contextlib.closing(http.client.HTTPConnection(self._collector, timeout=60)) as connection:
+            try:
+                connection.request(self.command, self.path, body, headers)
+                found = connection.getresponse()
+                content = found.read()
+            except OSError:
+                return self._answer(502, {}, b"The collector does not answer")
+        kept = {name: value for name, value in found.getheaders() if name.lower() not in _OF_ONE_HOP}
+        return self._answer(found.status, kept, content)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -75,8 +74,9 @@ class _Shop(SimpleHTTPRequestHandler):
             if name.lower() != "content-length":
                 self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # a page that left waits for no answer
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing: addresses may hold what visitors typed."""

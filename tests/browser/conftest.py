@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Collector:
         marked = f"utm_source={visit}"
         who = {row.get("anonymous_id") for row in rows if marked in row.get("url", "")}
         found = [row for row in rows if row.get("anonymous_id") in who]
-        return sorted(found, key=lambda row: row["occurred_at"])
+        return sorted(found, key=lambda row: datetime.fromisoformat(row["occurred_at"]))
 
     def rows(self) -> list[dict[str, Any]]:
         """All that was taken in, as facts will be made of it."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,21 @@ def cookie(context: BrowserContext, host: str = "127.0.0.1") -> dict[str, Any]:
     return next((dict(each) for each in context.cookies() if (each["name"], each["domain"]) == ("tb_id", host)), {})
 
 
+def now(page: Page) -> datetime:
+    """The time by the browser's clock."""
+    return datetime.fromisoformat(page.evaluate("new Date().toISOString()"))
+
+
+def answered(page: Page) -> None:
+    """Wait until the server has answered all that `page` told: an event is in the inbox before its answer is."""
+    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+
+
 def test_the_server_keeps_the_visitor_in_a_cookie(page: Page, sites: Sites, collector: Collector) -> None:
     """Out of reach of scripts, for 400 days, and the visitor's id on every event."""
     page.goto(sites().at("?utm_source=cookie"))
     [first] = collector.comes("cookie", lambda events: of(events, "page"))
-    page.wait_for_function("JSON.parse(localStorage.tb).isNew === undefined")
+    answered(page)
     found = cookie(page.context)
     assert (found["httpOnly"], found["sameSite"], found["path"]) == (True, "Lax", "/")
     assert abs(found["expires"] - time.time() - 400 * 86_400) < 600
@@ -50,7 +61,7 @@ def test_a_browser_whose_storage_was_cleared_is_known_by_its_cookie(
 ) -> None:
     """Some browsers clear what scripts keep after a week."""
     page.goto(sites().at("?utm_source=cleared"))
-    collector.comes("cleared", lambda events: of(events, "page"))
+    answered(page)
     page.evaluate("localStorage.clear()")
     page.goto(sites().at("product.html"))
     events = collector.comes("cleared", lambda events: len(of(events, "page")) == 2)
@@ -66,12 +77,12 @@ def test_nothing_is_kept_or_sent_before_consent(page: Page, sites: Sites, collec
     page.wait_for_timeout(300)
     assert [each for each in sent if "/v1/" in each] == []
     assert (page.context.cookies(), page.evaluate(KEPT)) == ([], [])
-    agreed_at = page.evaluate("new Date().toISOString()")
+    agreed_at = now(page)
     page.evaluate("tieback('consent', {analytics_storage: 'granted', ad_storage: 'denied'})")
     events = collector.comes("waits", lambda events: len(of(events, "page")) == 2)
-    assert all(each["occurred_at"] < agreed_at for each in events)
+    assert all(datetime.fromisoformat(each["occurred_at"]) < agreed_at for each in events)
     assert events[0]["properties"]["consent"] == {"analytics_storage": True, "ad_storage": False}
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     assert cookie(page.context)
     # It is asked once: the next page knows.
     page.goto(sites('data-consent="wait"').at("index.html"))
@@ -86,7 +97,7 @@ def test_what_is_refused_leaves_no_trace(page: Page, sites: Sites, collector: Co
     page.goto(site.at("?utm_source=agrees"))
     page.evaluate("tieback('consent', {analytics_storage: 'granted'})")
     collector.comes("agrees", lambda events: of(events, "page"))
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     assert cookie(page.context)
     with page.expect_response("**/v1/events"):
         page.evaluate("tieback('consent', {analytics_storage: 'denied'}); tieback('track', 'after')")
@@ -125,11 +136,11 @@ def test_a_single_page_app_tells_each_page_once(page: Page, sites: Sites, collec
 def test_click_ids_come_with_the_address_as_seen(page: Page, sites: Sites, collector: Collector) -> None:
     """Every one of them, in full, at the time of the click; also one that nobody has heard of."""
     query = "utm_source=clicks&utm_term=caf%C3%A9&gclid=Cj0_-x&wbraid=w.1&fbclid=F%20b&ttclid=t&newclid=n"
-    before = page.evaluate("new Date().toISOString()")
+    before = now(page)
     page.goto(sites().at(f"?{query}"))
     [seen] = collector.comes("clicks", lambda events: of(events, "page"))
     assert seen["url"] == sites().at(f"?{query}")
-    assert before <= seen["occurred_at"] <= page.evaluate("new Date().toISOString()")
+    assert before <= datetime.fromisoformat(seen["occurred_at"]) <= now(page)
 
 
 def test_what_a_redirect_passes_over_is_kept(page: Page, sites: Sites, collector: Collector) -> None:
@@ -164,7 +175,7 @@ def test_reading_and_leaving_are_told(page: Page, sites: Sites, collector: Colle
 def test_leaving_is_told_once(page: Page, sites: Sites, collector: Collector) -> None:
     """Though browsers say twice that a page is left."""
     page.goto(sites().at("?utm_source=once"))
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
     page.evaluate(
@@ -175,7 +186,7 @@ def test_leaving_is_told_once(page: Page, sites: Sites, collector: Collector) ->
         }"""
     )
     collector.comes("once", lambda events: of(events, "track", "page_read"))
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     assert [each.count("page_read") for each in sent] == [1]
 
 
@@ -299,7 +310,7 @@ def test_a_collector_of_the_same_site_has_its_cookie_too(page: Page, sites: Site
     """On another host or port of it."""
     page.goto(sites(f'src="{collector.url}/tb.js"').at("?utm_source=beside"))
     [seen] = collector.comes("beside", lambda events: of(events, "page"))
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     assert cookie(page.context)["value"] == seen["anonymous_id"]
 
 
@@ -308,7 +319,7 @@ def test_a_collector_of_another_site_sets_no_cookie(page: Page, sites: Sites, co
     site = sites(f'src="{collector.url}/tb.js"')
     for path in ("?utm_source=third", "product.html"):
         page.goto(site.at(path, "localhost"))
-        page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+        answered(page)
     events = collector.comes("third", lambda events: len(of(events, "page")) == 2)
     assert {each["anonymous_id"] for each in events} == {json.loads(page.evaluate("localStorage.tb"))["id"]}
     assert page.context.cookies() == []
@@ -321,20 +332,20 @@ def test_a_link_to_another_site_of_ours_carries_the_visitor_along(
     site = sites('data-domains="shop.example"')
     ours = sites(f'data-domains="localhost:{site.port}"')
     page.goto(ours.at("?utm_source=domains"))
-    collector.comes("domains", lambda events: of(events, "page"))
+    answered(page)
     page.evaluate(f"document.getElementById('product').href = {site.at('product.html?a=1', 'localhost')!r}")
     page.click("#product")
     page.wait_for_url("http://localhost:*/**")
     events = collector.comes("domains", lambda events: len(of(events, "page")) == 2)
     assert of(events, "page")[1]["url"] == site.at("product.html?a=1", "localhost") == page.url
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     assert cookie(page.context, "localhost")["value"] == cookie(page.context)["value"]
 
 
 def test_a_second_login_on_a_shared_device_is_somebody_else(page: Page, sites: Sites, collector: Collector) -> None:
     """After a logout, or without one; and the server's cookie follows."""
     page.goto(sites().at("checkout.html?utm_source=shared"))
-    collector.comes("shared", lambda events: of(events, "page"))
+    answered(page)
     first = cookie(page.context)["value"]
     for user in ("ann", "ann", "bob"):
         page.fill("[name=user]", user)
@@ -342,7 +353,7 @@ def test_a_second_login_on_a_shared_device_is_somebody_else(page: Page, sites: S
     page.click("#leave")
     page.fill("[name=user]", "cid")
     page.click("#enter")
-    page.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(page)
     ids = {
         user: {row["anonymous_id"] for row in collector.rows() if row.get("user_id") == user}
         for user in ("ann", "bob", "cid")
@@ -368,7 +379,7 @@ def test_two_devices_become_one_person_and_two_logins_stay_two(
     for user in ("eve", "finn"):
         shared.fill("[name=user]", user)
         shared.click("#enter")
-    shared.wait_for_function("JSON.parse(localStorage.tb_queue).length === 0")
+    answered(shared)
     devices = [collector.told(f"device{number}")[0]["anonymous_id"] for number in (1, 2)]
     tieback(collector.folder, "load")
     with opened(open_workspace(collector.folder), read_only=True) as store:
