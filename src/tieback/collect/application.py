@@ -23,7 +23,6 @@ from tieback.collect.requests import Answer, Request, TooLargeError, UnreadableE
 ENTRY_POINTS = "tieback.protocols"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type, content-encoding, anonymousid, x-write-key",
     "access-control-max-age": "86400",
 }
 
@@ -77,8 +76,12 @@ def _answering(
     async def endpoint(http: HttpRequest) -> Response:
         origin = http.headers.get("origin")
         allowed = {"access-control-allow-origin": origin, "vary": "origin"} if origin else {}
+        if origin:  # Snowplow's script sends along what cookies there are, and the browser asks whether it may
+            allowed["access-control-allow-credentials"] = "true"
         if http.method == "OPTIONS":
-            return Response(status_code=204, headers={**_PREFLIGHT, **allowed})
+            # Clients bring headers of their own, and others with the next version; none of them gets anybody in.
+            asked = http.headers.get("access-control-request-headers", "")
+            return Response(status_code=204, headers={**_PREFLIGHT, **allowed, "access-control-allow-headers": asked})
         try:
             given = await answer(await _read(http, most_bytes))
         except UnreadableError as error:

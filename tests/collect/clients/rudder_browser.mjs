@@ -1,5 +1,5 @@
 // Tell one small story with @rudderstack/analytics-js in a page: `collector` holds the address and the write key.
-import { RudderAnalytics } from "@rudderstack/analytics-js";
+import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
 
 const { url, key } = window.collector;
 // What RudderStack's control plane would say of the source: no destinations.
