@@ -20,7 +20,7 @@ UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-v
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes: they compile no module twice
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test engines engines-whole laws readers killed check format bench docs lock tracker clean environment python
+.PHONY: help demo test engines engines-whole clients laws readers killed check format bench docs lock tracker clean environment python
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,8 @@ engines: $(VENV)/.engines  ## install the other engines (1.5 GB), so that `make 
 
 engines-whole: engines  ## run the whole conformance kit on every engine, also what takes Spark half an hour
 	@ENGINES_WHOLE=1 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/engines $(ARGS)
+
+clients: build/clients/.ready  ## install the clients of other collectors, so that `make test` runs them against this one
 
 laws: environment  ## hold the laws over many more random worlds than `make test` has time for
 	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws $(ARGS)
@@ -68,6 +70,8 @@ lock: environment  ## resolve the dependencies anew into requirements/ (ARGS=--u
 	@$(UV_COMPILE) --output-file requirements/runtime.txt >/dev/null
 	@$(UV_COMPILE) --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt >/dev/null
 	@$(UV_COMPILE) --group engines --constraints requirements/dev.txt --output-file requirements/engines.txt >/dev/null
+	@$(BIN)/uv pip compile --group clients --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" $(ARGS) --output-file requirements/clients.txt >/dev/null
 	@git diff --stat -- requirements
 
 tracker: environment tracker/node_modules/.package-lock.json  ## build the script that sites carry, from tracker/
@@ -90,6 +94,17 @@ $(VENV)/.locked: requirements/dev.txt
 
 $(VENV)/.engines: requirements/engines.txt $(VENV)/.ready
 	@$(PIP) install --no-compile --no-deps --require-hashes -r requirements/engines.txt
+	@touch $@
+
+# An environment of their own for those of Python, as what they need is theirs; npm asks for the one in $(VENV).
+CLIENTS := tests/collect/clients
+build/clients/.ready: requirements/clients.txt $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/.ready
+	@"$(PYTHON)" -m venv --clear build/clients/python
+	@build/clients/python/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps \
+		--only-binary :all: --require-hashes -r requirements/clients.txt
+	@mkdir -p build/clients/node
+	@cp $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/.npmrc build/clients/node
+	@PATH="$(abspath $(BIN)):$$PATH" npm ci --prefix build/clients/node --ignore-scripts --loglevel error >build/clients/npm.log
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.locked pyproject.toml

@@ -175,6 +175,7 @@ def test_browsers_ask_once_a_day(front: Front) -> None:
     assert asked.status_code == 204
     assert asked.headers["access-control-max-age"] == "86400"
     assert "authorization" in asked.headers["access-control-allow-headers"]
+    assert asked.headers["access-control-allow-credentials"] == "true"  # Snowplow's script sends cookies along
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ from tieback.collect.script import script_route
 ENTRY_POINTS = "tieback.protocols"
 _PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type, content-encoding, anonymousid, x-write-key",
     "access-control-max-age": "86400",
 }
-# The only cookie here is SameSite=Lax: browsers hand it over on pages of the collector's own site alone.
+# The only cookie here is SameSite=Lax: browsers hand it over on pages of the collector's own site alone. Other clients
+# than the tracker send along what cookies there are, and the browser asks whether they may.
 _WITH_COOKIES = {"access-control-allow-credentials": "true", "vary": "origin"}
 
 
@@ -94,7 +94,9 @@ def _answering(
         origin = http.headers.get("origin")
         allowed = {**_WITH_COOKIES, "access-control-allow-origin": origin} if origin else {}
         if http.method == "OPTIONS":
-            return Response(status_code=204, headers={**_PREFLIGHT, **allowed})
+            # Clients bring headers of their own, and others with the next version; none of them gets anybody in.
+            asked = http.headers.get("access-control-request-headers", "")
+            return Response(status_code=204, headers={**_PREFLIGHT, **allowed, "access-control-allow-headers": asked})
         try:
             given = await answer(await read(http))
         except UnreadableError as error:

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from tests.collect.protocols.asking import FIREFOX, PAGE, only, post, recorded, refusals, told
+from tests.collect.protocols.asking import FIREFOX, PAGE, get, only, post, recorded, refusals, told
 from tieback.collect.protocols.posthog import wire
 from tieback.collect.requests import Request, UnreadableError
 
@@ -165,3 +165,20 @@ def test_what_is_no_event_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
     with pytest.raises(UnreadableError):
         wire.read(post("/e/", body))
+
+
+@pytest.mark.parametrize("path", ["/flags/", "/decide/"])
+def test_a_script_that_asks_for_flags_is_told_that_there_are_none(path: str) -> None:
+    """It asks with its token, which is looked at as with an event; nothing is taken in."""
+    batch = wire.read(post(path, {"token": "k", "distinct_id": BROWSER}))
+    assert (batch.key, batch.collected, batch.malformed) == ("k", (), ())
+    assert json.loads(wire.accepted(batch).body)["featureFlags"] == {}
+
+
+def test_a_script_that_asks_for_settings_gets_those_of_nothing() -> None:
+    """As JSON, and as the script that it loads, in which no token is read as code."""
+    batch = wire.read(get("/array/k/config", {}))
+    assert (batch.key, json.loads(wire.accepted(batch).body)["sessionRecording"]) == ("k", False)
+    script = wire.accepted(wire.read(get('/array/a"];<b/config.js', {})))
+    assert script.content_type == "text/javascript"
+    assert script.body.startswith(b'(window._POSTHOG_REMOTE_CONFIG ||= {})["a\\"];\\u003cb"] = {config: {')

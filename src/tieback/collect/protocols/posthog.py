@@ -8,8 +8,11 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from tieback.collect.cells import (
     TAGS,
+    Asked,
     RefusedError,
     batch,
     browser_of,
@@ -27,6 +30,24 @@ from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
 _PATHS = ("/e/", "/batch/", "/capture/", "/i/v0/e/")
+# What the script asks before it begins, told that nothing of it is in use here: no flags, no recordings, no surveys.
+_NOTHING = {
+    "featureFlags": {},
+    "featureFlagPayloads": {},
+    "flags": {},
+    "errorsWhileComputingFlags": False,
+    "hasFeatureFlags": False,
+    "sessionRecording": False,
+    "surveys": False,
+    "heatmaps": False,
+    "autocaptureExceptions": False,
+    "capturePerformance": False,
+    "supportedCompression": ["gzip", "gzip-js"],
+    "siteApps": [],
+    "toolbarParams": {},
+    "isAuthenticated": False,
+}
+_SETTINGS = msgspec.json.encode(_NOTHING)
 _KINDS = {"$pageview": "page", "$screen": "page", "$groupidentify": "group"}
 _KINDS |= dict.fromkeys(("$identify", "$create_alias", "$set"), "identify")
 _CELLS = (
@@ -50,26 +71,47 @@ _COMPANIES = ("company", "organization", "account")
 
 
 class PostHog:
-    """Reads `/e/`, `/batch/`, `/capture/` and `/i/v0/e/`. The write key stands for the project's token."""
+    """Reads `/e/`, `/batch/`, `/capture/` and `/i/v0/e/`. The write key stands for the project's token.
+
+    The script also asks for settings and flags, and is told that there are none.
+    """
 
     name = "posthog"
-    routes = tuple(Route(each) for path in _PATHS for each in (path, path.rstrip("/")))
+    routes = (
+        *(Route(each) for path in (*_PATHS, "/flags/", "/decide/") for each in (path, path.rstrip("/"))),
+        Route("/array/{token}/config", ("GET",)),
+        Route("/array/{token}/config.js", ("GET",)),
+    )
 
     def read(self, request: Request) -> Batch:
+        if request.path.startswith("/array/"):
+            return _settings(request)
         said, key = _said(request)
         top = fields(said)
         events = top.get("batch", [said]) if top else said
         if not isinstance(events, list):
             raise UnreadableError("The body is no event, and has no list of events")
         key = text(top.get("api_key")) or text(top.get("token")) or key
+        if request.path.startswith(("/flags", "/decide")):
+            return Asked(key, answer=Answer(body=_SETTINGS))
         ahead = _ahead(top, request)
         return batch(key, events, lambda event: _told(event, request, ahead), _key)
 
     def accepted(self, batch: Batch) -> Answer:
-        return Answer(200, b'{"status": 1}')
+        return batch.answer if isinstance(batch, Asked) else Answer(200, b'{"status": 1}')
 
 
 wire = PostHog()
+
+
+def _settings(request: Request) -> Batch:
+    """The settings of a project, as JSON or as the script that keeps them where PostHog's own looks for them."""
+    token = request.path.split("/")[2]
+    if not request.path.endswith(".js"):
+        return Asked(token, answer=Answer(body=_SETTINGS))
+    place = msgspec.json.encode(token).replace(b"<", b"\\u003c")
+    script = b"(window._POSTHOG_REMOTE_CONFIG ||= {})[%b] = {config: %b, siteApps: []};" % (place, _SETTINGS)
+    return Asked(token, answer=Answer(body=script, content_type="text/javascript"))
 
 
 def _said(request: Request) -> tuple[Any, str]:
