@@ -51,9 +51,7 @@ def started(script: str, folder: Path, url: str, key: str) -> subprocess.Popen[s
     """A script for a server, running. folder: as `beside_packages` makes it."""
     program = [str(NODE), str(folder / script)] if script.endswith(".mjs") else [str(PYTHON), str(SCRIPTS / script)]
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return subprocess.Popen(
-        [*program, url, key], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=kept
-    )
+    return subprocess.Popen([*program, url, key], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=kept)
 
 
 def ended(running: subprocess.Popen[str]) -> None:
