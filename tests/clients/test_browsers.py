@@ -48,11 +48,18 @@ STORIES = {
     ],
     "plausible_browser": [VISIT, SALE | {"name": "purchase"}, {"kind": "track", "name": "engagement", "value": None}],
 }
-CHROMIUM = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
     # The clients are silent to whoever says that it is driven by a program.
-    "--disable-component-update --disable-sync --disable-blink-features=AutomationControlled"
-).split()
+    "--disable-blink-features=AutomationControlled",
+]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 

@@ -57,7 +57,7 @@ def test_what_is_tested_is_what_is_installed() -> None:
     assert {name: versions for name, versions in pins("runtime.txt").items() if tested.get(name) != versions} == {}
 
 
-@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt", "engines.txt"])
+@pytest.mark.parametrize("lock", ["runtime.txt", "dev.txt", "engines.txt", "clients.txt"])
 def test_a_lock_is_good_on_any_machine(lock: str) -> None:
     """A lock holds names, versions and hashes: no address, no path, no option that says where to fetch from."""
     lines = (ROOT / "requirements" / lock).read_text().splitlines()

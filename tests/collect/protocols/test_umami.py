@@ -51,3 +51,14 @@ def test_what_is_no_event_is_unreadable(body: bytes) -> None:
     """Nothing of it is taken."""
     with pytest.raises(UnreadableError):
         wire.read(post("/api/send", body))
+
+
+def test_a_list_of_events_is_taken_at_once() -> None:
+    """Each is read as if it came alone, all under one website's id, and the answer counts them."""
+    events = [{"type": "event", "payload": {"website": "w", "url": PAGE, "name": name}} for name in ("", "signup")]
+    batch = wire.read(post("/api/batch", [*events, {"type": "event", "payload": {"website": "other", "url": PAGE}}]))
+    assert (batch.key, [each.row["kind"] for each in batch.collected]) == ("w", ["page", "track"])
+    assert [each.reason for each in batch.malformed] == ["The event carries another key than the request it came in"]
+    assert json.loads(wire.accepted(batch).body)["processed"] == 3
+    with pytest.raises(UnreadableError, match="no list"):
+        wire.read(post("/api/batch", events[0]))
