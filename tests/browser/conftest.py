@@ -70,7 +70,7 @@ class Site:
         return f"http://{host}:{self.port}/{path}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
     """One for all; what is loaded of it, a test loads itself."""
     folder, key = made(tmp_path_factory.mktemp("browser"))
@@ -78,7 +78,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
         yield Collector(folder, served.url, key)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sites(collector: Collector) -> Iterator[Callable[[str], Site]]:
     """The shop by what its tag says beside the key."""
     running: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def sites(collector: Collector) -> Iterator[Callable[[str], Site]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers."""
     if not Path(CHROMIUM).exists():
@@ -104,7 +104,7 @@ def playwright() -> Iterator[Playwright]:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """One browser for all; each test is a stranger to it."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -81,7 +81,8 @@ def test_nothing_is_kept_or_sent_before_consent(page: Page, sites: Sites, collec
     page.evaluate("tieback('consent', {analytics_storage: 'granted', ad_storage: 'denied'})")
     events = collector.comes("waits", lambda events: len(of(events, "page")) == 2)
     assert all(datetime.fromisoformat(each["occurred_at"]) < agreed_at for each in events)
-    assert events[0]["properties"]["consent"] == {"analytics_storage": True, "ad_storage": False}
+    assert events[0]["consent_signals"] == "ad_storage=denied analytics_storage=granted"
+    assert (events[0]["consent_analytics"], events[0]["consent_attribution"]) == (True, False)
     answered(page)
     assert cookie(page.context)
     # It is asked once: the next page knows.
@@ -226,7 +227,8 @@ def test_revenue_group_and_privacy_signal_come_along(device: Device, sites: Site
     page.evaluate("tieback('group', 'acme')")
     events = collector.comes("pays", lambda events: of(events, "group"))
     [order] = of(events, "track", "order")
-    assert (order["value"], order["currency"], order["properties"]) == (1490, "EUR", {"items": 1, "gpc": True})
+    assert (order["value"], order["currency"], order["properties"]) == (1490, "EUR", {"items": 1})
+    assert (order["consent_signals"], order["consent_ads"]) == ("gpc=1", False)
     assert of(events, "group")[0]["group_id"] == "acme"
 
 
