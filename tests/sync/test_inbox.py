@@ -55,7 +55,7 @@ def test_rows_become_events_as_those_of_a_file_do() -> None:
         assert (event["click_id_kind"], event["click_id"], event["bot_reason"]) == (
             "gclid",
             "abc",
-            "user agent of a robot",
+            "search engine: Googlebot",
         )
         assert event["email_hash"]
         assert event["origin"] == "inbox:web:2026-03-31"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from tieback.schema.bots import bot_reason, signs
 from tieback.store import DuckDB
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ NOTHING = "('n/a', 'na', 'none', 'null', 'unknown', 'undefined', '-', '--', '.',
 # A placeholder for a number: one digit again and again, behind a country code or not.
 _NO_NUMBER = f"[0-9]{{0,3}}({'|'.join(f'{digit}{{7,}}' for digit in range(10))})"
 _ADDRESS = r"[^@\s<>()\",;:]+@[^@\s<>()\",;:.]+(\.[^@\s<>()\",;:.]+)+"
-_BOT = (
-    r"bot\b|bot[/;_-]|crawl|spider|slurp|headless|phantomjs|lighthouse|pingdom"
-    r"|uptime|monitor|scrap|preview|facebookexternalhit|python-requests|curl/|wget/|java/|go-http-client|okhttp"
-)
 _SHAPE: dict[str, dict[str, str]] = {
     "email": {"raw": "VARCHAR", "normal": "VARCHAR", "hash": "VARCHAR", "domain": "VARCHAR"},
     "phone": {"raw": "VARCHAR", "normal": "VARCHAR", "hash": "VARCHAR"},
@@ -102,12 +99,16 @@ def _domains(store: DuckDB, region: str) -> None:
 
 
 def _agents(store: DuckDB, region: str) -> None:
+    # SQL tells which of them may be a bot's fifty times faster than Python tells which bot it is.
+    patterns = signs()
+    likely = " OR ".join("regexp_matches(raw, ?)" for _ in patterns)
+    words = store.query(f"SELECT raw FROM door_words WHERE {likely}", patterns).column(0).to_pylist()
+    _register(store, [str(word) for word in words], lambda word: bot_reason(word) or None)
     store.execute(
-        "INSERT INTO door_user_agent SELECT raw, CASE WHEN regexp_matches(low, ?) THEN 'user agent of a robot' END, "
+        "INSERT INTO door_user_agent SELECT raw, f.value, "
         "CASE WHEN regexp_matches(low, 'ipad|tablet|android(?:[^m]|m[^o])*$') THEN 'tablet' "
         "WHEN regexp_matches(low, 'mobi|iphone') THEN 'mobile' ELSE 'desktop' END "
-        "FROM (SELECT raw, lower(raw) AS low FROM door_words)",
-        [_BOT],
+        "FROM (SELECT raw, lower(raw) AS low FROM door_words) LEFT JOIN door_found f ON f.word = raw"
     )
 
 
