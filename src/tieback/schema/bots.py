@@ -16,7 +16,13 @@ _WORDS = (
     r"bot\b|bot[/;_-]|crawl|spider|slurp|headless|phantomjs|lighthouse|pingdom"
     r"|uptime|monitor|scrap|preview|facebookexternalhit|python-requests|curl/|wget/|java/|go-http-client|okhttp"
 )
-_NO_BOT = "cubot"  # a maker of phones
+# What stands in user agents of people, and is not looked at: a maker of phones, browsers and apps that bots share
+# their names with, and what fetches a picture or page on behalf of who opens it.
+_OF_PEOPLE = re.compile(
+    r"cubot|sogoumobilebrowser|technology preview|(?<=mobile/.{6} )(?:tumblr|whatsapp)"
+    r"|fastmailua|googleimageproxy|yahoomailproxy|^amazon cloudfront$",
+    re.IGNORECASE,
+)
 _AT_ONCE = 25  # patterns in one: more are slower, as the machine that matches them outgrows its memory
 _SIGNS_AT_ONCE = 400
 _MOST = 1_000  # characters that are looked at
@@ -31,11 +37,11 @@ class _Known(NamedTuple):
 @lru_cache(_REMEMBERED)
 def bot_reason(user_agent: str) -> str:
     """Why `user_agent` is taken for a bot's, as its sort and name (`search engine: Googlebot`); "" for a browser's."""
-    given = user_agent[:_MOST]
+    given = _OF_PEOPLE.sub("", user_agent[:_MOST])
     for whole, its in _groups():
         if whole.search(given):
             return next(each.reason for each in its if re.search(each.pattern, given))
-    return UNNAMED if re.search(_WORDS, given.lower().replace(_NO_BOT, "")) else ""
+    return UNNAMED if re.search(_WORDS, given.lower()) else ""
 
 
 def signs() -> list[str]:
