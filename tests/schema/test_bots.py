@@ -17,7 +17,10 @@ PEOPLE = [
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.2 Safari/605.1.15",
     "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
     "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
-    *(f"{PHONE} {app}" for app in ("Instagram 310.0.3", "[FBAN/FBIOS;FBAV/440.0]", "[Pinterest/iOS]", "WhatsApp/23.20")),
+    *(
+        f"{PHONE} {app}"
+        for app in ("Instagram 310.0.3", "[FBAN/FBIOS;FBAV/440.0]", "[Pinterest/iOS]", "WhatsApp/23.20")
+    ),
     *(f"{PHONE} {app}" for app in ("GSA/290.0.1", "[LinkedInApp]/9.29", "Tumblr/33.5", "Snapchat/12.60")),
     *(f"{ANDROID} {app}" for app in ("SamsungBrowser/23.0", "SogouMobileBrowser/5.22", "KAKAOTALK 2410550")),
     "Amazon CloudFront",
@@ -36,7 +39,10 @@ def test_people_are_no_bots(agent: str) -> None:
     ("agent", "reason"),
     [
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "search engine: Googlebot"),
-        (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME.replace('Chrome', 'HeadlessChrome')}", "browser automation: Headless"),
+        (
+            f"Mozilla/5.0 (X11; Linux x86_64) {CHROME.replace('Chrome', 'HeadlessChrome')}",
+            "browser automation: Headless",
+        ),
         ("Wget/1.21", "http library: Wget"),
         ("WhatsApp/2.23.20.0 A", "social preview: WhatsApp"),
         ("Mozilla/5.0 (compatible; a-crawler-nobody-knows/1.0)", UNNAMED),

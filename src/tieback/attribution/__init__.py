@@ -7,7 +7,7 @@ from tieback.attribution import models
 from tieback.attribution.conversions import conversions, owned
 from tieback.attribution.costs import costs
 from tieback.attribution.credits import credits
-from tieback.attribution.exclusions import staff
+from tieback.attribution.exclusions import bots_seen, staff
 from tieback.attribution.feedback import last_words
 from tieback.attribution.journeys import candidates, converted_paths, of_subjects, open_paths
 from tieback.attribution.members import members
@@ -17,6 +17,7 @@ from tieback.attribution.sessions import junk_identifiers, of_devices, sessions
 from tieback.attribution.touchpoints import touchpoints
 
 __all__ = [
+    "bots_seen",
     "candidates",
     "conversions",
     "converted_paths",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
@@ -44,6 +45,26 @@ def staff(facts: Any, people: ir.Table, exclude: Exclude) -> ir.Table:
 def is_staff_domain(domain: ir.StringColumn, exclude: Exclude) -> ir.BooleanValue:
     """True for the registered domain of an address of the workspace's own people; *.acme.com means all of acme.com."""
     return matches_glob(domain, [pattern.strip().removeprefix("*.") for pattern in exclude.email_domains])
+
+
+def barred(bot_reason: ir.StringColumn, exclude: Exclude) -> ir.StringColumn:
+    """`bot_reason` of those bots that may not count; null for people, and for bots that the settings let count."""
+    if not exclude.bots_allowed:
+        return bot_reason
+    return matches_glob(bot_reason, exclude.bots_allowed).ifelse(ibis.null("string"), bot_reason)
+
+
+def bots_seen(events: ir.Table, since: datetime | None, exclude: Exclude) -> ir.Table:
+    """How many events were taken for a bot's: reason × origin, with events, last_at and counts (they do nevertheless).
+
+    since: only what occurred from this instant (UTC) on.
+    """
+    seen = events.filter(events.bot_reason.notnull())
+    if since:
+        seen = seen.filter(seen.occurred_at >= ibis.timestamp(since))
+    grouped = seen.group_by(reason=seen.bot_reason, origin=seen.origin)
+    found = grouped.aggregate(events=seen.count(), last_at=seen.occurred_at.max())
+    return found.mutate(counts=barred(found.reason, exclude).isnull())
 
 
 def agreed(consent: ir.BooleanColumn, settings: Settings) -> ir.BooleanValue:

@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import INTERNAL, NOT_MEASURED, agreed, is_staff_domain, matches_glob
+from tieback.attribution.exclusions import INTERNAL, NOT_MEASURED, agreed, barred, is_staff_domain, matches_glob
 from tieback.config import STAGES, Conversion, Exclude, Settings
 from tieback.schema.facts import ACCOUNTS, CONTACTS, DEALS, EVENTS, ORDERS
 from tieback.schema.identifiers import IDENTIFIERS
@@ -169,7 +169,8 @@ def _seen(events: ir.Table, kind: str, conversion: Conversion, settings: Setting
         (internal, ibis.literal(INTERNAL)),
     ]
     if exclude.bots:
-        reasons.insert(0, (seen.bot_reason.notnull(), ibis.literal("bot: ") + seen.bot_reason))
+        bot = barred(seen.bot_reason, exclude)
+        reasons.insert(0, (bot.notnull(), ibis.literal("bot: ") + bot))
     identifiers = [name for name in IDENTIFIERS.values() if name in EVENTS.names]
     return seen.select(
         *("event_id", *identifiers, "occurred_at", "value", "currency"), excluded_reason=_reason(*reasons)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr import types as ir
 
-from tieback.attribution.exclusions import agreed, matches_glob
+from tieback.attribution.exclusions import agreed, barred, matches_glob
 from tieback.attribution.parts import in_part
 from tieback.attribution.rulebook import rulebook, whole
 from tieback.config import Settings
@@ -47,10 +47,13 @@ def sessions(events: ir.Table, people: ir.Table, junk: ir.Table, staff: ir.Table
     device that several logins share, who was not logged in is whoever was last, or else whoever was first.
     utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword, origin: those of the first event.
     page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
-    bot_reason: of any of its events; is_internal: of one of the workspace's own people or devices.
+    bot_reason: of any of its events that may not count; is_internal: of one of the workspace's own people or devices.
     is_refused: any of its events refuses attribution; is_measured: none of them refuses measurement.
     """
-    events = events.mutate(**{name: agreed(events[name], settings).ifelse(1, 0) for name in _PURPOSES})
+    events = events.mutate(
+        bot_reason=barred(events.bot_reason, settings.exclude),
+        **{name: agreed(events[name], settings).ifelse(1, 0) for name in _PURPOSES},
+    )
     touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
     touches = _with_person(_by_login(touches), people)
     return _with_details(_with_internal(touches, staff, settings), events)

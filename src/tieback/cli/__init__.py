@@ -34,6 +34,7 @@ COMMANDS = {
     "reconcile": "Show that credit adds up to revenue",
     "models": "The attribution models at hand",
     "channels": "Which channel rule decides for a URL, and why",
+    "bots": "Who was taken for a bot and why, and how to let it count",
     "schema": "The tables, their columns and their meaning",
     "sql": "The statement that builds a table, in the dialect of your warehouse",
     "move": "Take the workspace to another engine: the same numbers on both sides, or it stays where it is",

@@ -125,6 +125,7 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 # What never counts. Patterns are globs; letter case is ignored.
 #[exclude]
 #bots = true
+#bots_allowed = []           # bots that count nevertheless, by their reason: ["monitoring: *"]; see `tieback bots list`
 #email_domains = []          # staff and partners, by the domain that is registered: acme.com
 #user_ids = []
 #anonymous_ids = []

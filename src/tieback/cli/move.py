@@ -34,7 +34,7 @@ def command(folder: Path, url: str) -> None:
     report. Only then does tieback.toml name the new engine. Cut off anywhere, the workspace stays where it is, and the
     same command goes on. What stays behind is left as it is, for you to delete.
     """
-    from tieback.cli.address import with_url
+    from tieback.cli.setting import with_setting
     from tieback.config import FILE_NAME, open_workspace
     from tieback.errors import UsageError
     from tieback.store import engines
@@ -43,7 +43,9 @@ def command(folder: Path, url: str) -> None:
     was, url = workspace.settings.warehouse.url, "" if url == HERE else url
     if url == was:
         raise UsageError(f"The workspace is there already: {engines.shown(url) or workspace.warehouse}.")
-    with_url(folder / FILE_NAME, url)  # a file that cannot be rewritten is told before anything is moved
+    with_setting(
+        folder / FILE_NAME, "warehouse", "url", url
+    )  # a file that cannot be rewritten is told before anything is moved
     with opened(workspace) as source, engine_at(url) if url else opened_file(workspace) as target:
         _move(workspace, source, target, url)
     left = engines.shown(was) or str(workspace.warehouse)
@@ -53,8 +55,8 @@ def command(folder: Path, url: str) -> None:
 
 
 def _move(workspace: Workspace, source: Engine, target: Engine, url: str) -> None:
-    from tieback.cli.address import rewrite
     from tieback.cli.progress import moving
+    from tieback.cli.setting import rewrite
     from tieback.cli.warehouse import salt_digest
     from tieback.config import FILE_NAME, INTAKE_NAME
     from tieback.errors import CheckError, WorkspaceError
@@ -89,7 +91,7 @@ def _move(workspace: Workspace, source: Engine, target: Engine, url: str) -> Non
         [{"table": each.table, "rows": each.rows, "checksum": each.checksum} for each in arrived], "table", title=_TITLE
     )
     mover.take_leave(source)
-    rewrite(workspace.folder / FILE_NAME, url)
+    rewrite(workspace.folder / FILE_NAME, "warehouse", "url", url)
     mover.settle(target)
 
 

@@ -139,9 +139,13 @@ class Conversion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exclude(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[exclude]: what never counts. Patterns are globs, letter case ignored."""
+    """[exclude]: what never counts. Patterns are globs, letter case ignored.
+
+    bots_allowed: bots that count as people do, by the reason for which they are taken for bots (`tieback bots list`).
+    """
 
     bots: bool = True
+    bots_allowed: tuple[str, ...] = ()
     email_domains: tuple[str, ...] = ()  # staff and partners, by the domain that is registered: acme.com
     user_ids: tuple[str, ...] = ()
     anonymous_ids: tuple[str, ...] = ()
