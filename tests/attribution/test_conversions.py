@@ -319,6 +319,17 @@ def test_an_event_that_refuses_measurement_is_no_conversion() -> None:
     assert reasons == {"donation:1": refused, "donation:2": None, "donation:3": refused}
 
 
+def test_what_a_bot_that_may_count_does_is_a_conversion() -> None:
+    """As [exclude] names it; others' are kept, with the reason."""
+    events = [
+        {"event_id": "1", "kind": "donation", "occurred_at": "2026-01-01", "bot_reason": "http library: okhttp"},
+        {"event_id": "2", "kind": "donation", "occurred_at": "2026-01-01", "bot_reason": "seo: SemrushBot"},
+    ]
+    lenient = Settings(currency="EUR", conversions=EVENTS, exclude=Exclude(bots_allowed=("http library: *",)))
+    seen = {name: row["excluded_reason"] for name, row in found(lenient, events=events).items()}
+    assert seen == {"donation:1": None, "donation:2": "bot: seo: SemrushBot"}
+
+
 def test_named_events_count_by_name_or_kind() -> None:
     """Letter case aside; worth a fixed number of the base currency, or what the event itself says."""
     events = [

@@ -145,6 +145,24 @@ def test_bots_and_staff_are_kept_with_their_reason() -> None:
     assert reasons(events, Settings(exclude=Exclude(bots=False))) == {"bot": None, "staff": None, "visitor": None}
 
 
+def test_bots_that_may_count_are_as_people_are() -> None:
+    """By the whole reason, whatever a regular expression would make of it; any other bot in a visit still marks it."""
+    odd, monitor = "advertising: AdsBot-Google([^-]|$)", "monitoring: UptimeRobot"
+    events = [
+        event("ads", "page", bot_reason=odd),
+        event("monitor", "page", anonymous_id="b2", bot_reason=monitor),
+        event("both", "page", anonymous_id="b3", bot_reason=odd),
+        event("both too", "page", 5, anonymous_id="b3", bot_reason=monitor),
+    ]
+
+    def barred(*allowed: str) -> dict[str, str | None]:
+        return reasons(events, Settings(exclude=Exclude(bots_allowed=allowed)))
+
+    assert barred("monitoring", "bot") == {"ads": f"bot: {odd}", "monitor": f"bot: {monitor}", "both": f"bot: {odd}"}
+    assert barred(odd) == {"ads": None, "monitor": f"bot: {monitor}", "both": f"bot: {monitor}"}
+    assert barred("ADVERTISING: *", "*robot") == dict.fromkeys(("ads", "monitor", "both"))
+
+
 def test_a_payment_return_neither_splits_nor_steals() -> None:
     """Ad click, an hour at the bank, thank-you page: one touch, paid search."""
     rows = found(
