@@ -40,10 +40,10 @@ class Doorstep:
 
 
 @contextlib.contextmanager
-def doorstep(folder: Path, *spoken: Wire, per_second: int = 0) -> Iterator[Doorstep]:
+def doorstep(folder: Path, *spoken: Wire, per_second: int = 0, **more: Any) -> Iterator[Doorstep]:
     """A door in `folder` that speaks these protocols; keys and names are asked for each time.
 
-    per_second: events that a source may send; 0 for any number.
+    per_second: events that a source may send; 0 for any number. more: what else the door is to know.
     """
     file = folder / "ledger.sqlite"
     ledger = open_ledger(f"sqlite:///{file}")
@@ -55,7 +55,7 @@ def doorstep(folder: Path, *spoken: Wire, per_second: int = 0) -> Iterator[Doors
         await inbox.close()
 
     keys, names = Keys(ledger.source_of, 0.0), Keys(ledger.source_named, 0.0)
-    door = Door(inbox, keys.source_of, counts, Consent(), names.source_of, limits=Limits(per_second))
+    door = Door(inbox, keys.source_of, counts, Consent(), names.source_of, limits=Limits(per_second), **more)
     app = application(door, spoken, counts, inbox, 100_000, running)
     with TestClient(app, follow_redirects=False) as client:
         yield Doorstep(client, ledger, file)

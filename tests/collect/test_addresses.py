@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_database_that_is_none_is_told(tmp_path: Path, content: bytes | None) 
         ("203.0.113.77", "203.0.113.0"),
         ("2001:db8:1234:5678::9", "2001:db8:1234::"),
         (" 10.1.2.3 ", "10.1.2.0"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
         ("203.0.113", ""),
         ("unknown", ""),
     ],
@@ -53,3 +55,18 @@ def test_no_whole_address_stays_among_properties(address: object, name: str) -> 
     """Whatever clients call it, however deep it lies."""
     told = without_personal({"context": {name: str(address), "zip": "10115", "ship": "Ann"}})
     assert told["context"] == {name: masked(str(address)), "zip": "10115", "ship": "Ann"}
+
+
+@given(st.ip_addresses(), st.sampled_from(["%s", "by %s today.", "%s, 10.1.2.0", "[%s]", "(%s)", '{"from": "%s"}']))
+def test_no_whole_address_stays_within_a_text(address: IPv4Address | IPv6Address, around: str) -> None:
+    """Whatever the field is called."""
+    told = without_personal({"seen": [around % address]})["seen"][0]
+    assert told == around % masked(str(address))
+
+
+@pytest.mark.parametrize(
+    "text", ["v1.2.3.4", "Chrome/109.1.2.3", "12:30:45", "1.2.3", "std::vector", "00:1a:2b:3c:4d:5e"]
+)
+def test_what_is_no_address_stays(text: str) -> None:
+    """Versions and times look like one at first."""
+    assert without_personal({"is": text})["is"] == text

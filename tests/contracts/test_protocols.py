@@ -24,7 +24,7 @@ MODULES = [
     importlib.import_module(f"{PACKAGE.__name__}.{each.name}") for each in pkgutil.iter_modules(PACKAGE.__path__)
 ]
 WIRES: dict[str, Wire] = {module.wire.name: module.wire for module in MODULES if hasattr(module, "wire")}
-COLUMNS = {*EVENTS.names, "email", "phone", "user_agent", "consent", "gpc"}
+COLUMNS = {*EVENTS.names, "email", "phone", "user_agent", "consent", "gpc", "ip"}
 
 # The words that protocols look for, so that chance comes past the first question.
 WORDS = sorted({word for each in MODULES for word in re.findall(r"\"([$\w]{1,24})\"", inspect.getsource(each))})

@@ -158,7 +158,8 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #public_url = ""             # where the world reaches it: "https://acme.example"; for links and signed webhooks
 #proxies = []                # networks whose X-Forwarded-For is believed: ["10.0.0.0/8"]
 #most_kb = 4000              # a larger request is refused (413)
-#per_second = 0             # events that a source may send to one collector (429 beyond); 0: any number
-#countries = ""             # a database of countries in MaxMind's format: "GeoLite2-Country.mmdb"
+#per_second = 0              # events that a source may send to one collector (429 beyond); 0: any number
+#countries = ""              # a database of countries in MaxMind's format: "GeoLite2-Country.mmdb"
+#keep_masked_ip = false      # the network that an event came from (/24, of IPv6 /48) stays as its property ip
 #load_seconds = 2.0          # how often what came in becomes facts, and the run is brought up to date
 """

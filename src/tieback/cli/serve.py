@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 20  # for requests under way, once told to stop
 _BACKLOG = 2048  # connections that wait to be answered
+_GUESSES_AT_ONCE = 60  # requests with unknown keys from one network; after that, one a second
 _TOLD_EVERY = 1.0  # seconds
 _REFUSALS_EVERY = 60.0
 _AGAIN_SECONDS = 5.0  # after the loader has ended by itself
@@ -57,7 +58,7 @@ def command(folder: Path, host: str, port: int | None, only_collect: bool) -> No
 def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_collect: bool) -> None:
     import uvicorn
 
-    from tieback.collect import Countries, Counts, Door, Keys, Limits, application, wires
+    from tieback.collect import Countries, Counts, Door, Guesses, Keys, Limits, application, wires
     from tieback.store.ledger import GroupCommit
 
     given = workspace.settings.collect
@@ -76,13 +77,16 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
 
+    keys = Keys(ledger.source_of)
     door = Door(
         inbox,
-        Keys(ledger.source_of).source_of,
+        keys.source_of,
         counts,
         workspace.settings.consent,
         Keys(ledger.source_named).source_of,
         limits=Limits(given.per_second),
+        guesses=Guesses(_GUESSES_AT_ONCE, keys.has_opened),
+        keep_masked_ip=given.keep_masked_ip,
         **({"country_of": Countries(workspace.folder / given.countries).of} if given.countries else {}),
     )
     spoken = [*wires(), *_own_wires(workspace)]

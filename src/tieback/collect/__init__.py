@@ -12,7 +12,7 @@ from tieback.collect.counts import Counts
 from tieback.collect.door import Door
 from tieback.collect.hooks import Hooks
 from tieback.collect.keys import Keys
-from tieback.collect.limits import Limits
+from tieback.collect.limits import Guesses, Limits
 from tieback.collect.links import Links, secret_of
 from tieback.collect.requests import Wire
 
@@ -20,6 +20,7 @@ __all__ = [
     "Countries",
     "Counts",
     "Door",
+    "Guesses",
     "Hooks",
     "Keys",
     "Limits",

@@ -19,6 +19,7 @@ def masked(address: str) -> str:
         parsed = ip_address(address.strip())
     except ValueError:
         return ""
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return str(ip_network((parsed, _MASKS[parsed.version]), strict=False).network_address)
 
 

@@ -29,6 +29,12 @@ class Counts:
         self._refusals = Counter(
             "tieback_refused_requests", "Requests not taken in", ["protocol", "reason"], registry=self._registry
         )
+        self._bots = Counter(
+            "tieback_bot_events",
+            "Accepted events of bots, by their sort",
+            ["source", "reason"],
+            registry=self._registry,
+        )
         self._seconds = Histogram(
             "tieback_answer_seconds",
             "From a whole request to its answer",
@@ -39,11 +45,16 @@ class Counts:
         self._waiting = Gauge("tieback_inbox_waiting", "Rows that are no facts yet", registry=self._registry)
         self._lag = Gauge("tieback_inbox_lag_seconds", "Age of the oldest of them", registry=self._registry)
 
-    def taken(self, source: str, rows: Sequence[Incoming], new: Sequence[bool]) -> None:
-        """Count `rows` that are safe, the `new` ones and the others."""
-        for row, is_new in zip(rows, new, strict=True):
+    def taken(self, source: str, rows: Sequence[Incoming], new: Sequence[bool], bots: Sequence[str]) -> None:
+        """Count `rows` that are safe, the `new` ones and the others; bots: why each is taken for a bot's, "" for none.
+
+        Of that reason its sort counts (`search engine` of `search engine: Googlebot`): there are as many names as bots.
+        """
+        for row, is_new, bot in zip(rows, new, bots, strict=True):
             outcome = "duplicate" if not is_new else "quarantined" if row.reason else "accepted"
             self._events.labels(source, outcome).inc()
+            if bot and outcome == "accepted":
+                self._bots.labels(source, bot.partition(":")[0]).inc()
 
     def refused(self, protocol: str, reason: str) -> None:
         """Count a request that was not taken in."""

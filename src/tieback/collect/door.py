@@ -10,9 +10,10 @@ from typing import Protocol
 
 import msgspec
 
+from tieback.collect.addresses import masked
 from tieback.collect.consent import with_purposes
 from tieback.collect.counts import Counts
-from tieback.collect.limits import Limits
+from tieback.collect.limits import Guesses, Limits
 from tieback.collect.requests import (
     Answer,
     Batch,
@@ -24,6 +25,7 @@ from tieback.collect.requests import (
     Wire,
 )
 from tieback.config import Consent
+from tieback.schema.bots import bot_reason
 from tieback.store.ledger import BusyError, Incoming, Source
 
 _LONGEST_ID = 128  # characters of a message id; a longer one is known by its digest
@@ -42,8 +44,10 @@ class Door:
 
     source_of: whose a write key is; None for nobody's. source_named: the source of a name, for what is signed in it;
     None for none, or a revoked one. One of the two is asked for each request.
-    needs: which signals of consent each purpose needs. limits: what each source may send. country_of: by the address
-    that a request comes from, which tells of browsers alone: a server relays others.
+    needs: which signals of consent each purpose needs. limits: what each source may send. guesses: how often somebody
+    may come with a key of nobody's; as often as they like unless given. country_of: by an internet address: that which
+    an event tells, or else that which a browser comes from, but never a server's, which relays what others did.
+    keep_masked_ip: whether the network of that address stays, as the property `ip`; the address itself never does.
     """
 
     def __init__(
@@ -55,10 +59,14 @@ class Door:
         source_named: Callable[[str], Source | None] = lambda name: None,
         *,
         limits: Limits | None = None,
+        guesses: Guesses | None = None,
         country_of: Callable[[str], str] = lambda address: "",
+        keep_masked_ip: bool = False,
     ) -> None:
         self._limits = limits or Limits(0)
+        self._guesses = guesses or Guesses(0)
         self._country_of = country_of
+        self._keep_masked_ip = keep_masked_ip
         self._needs = needs
         self._inbox = inbox
         self._source_of = source_of
@@ -82,8 +90,13 @@ class Door:
         except TurnedAwayError as error:
             self._counts.refused(wire.name, error.reason)
             return error.answer
+        guess_wait = 0 if batch.source else self._guesses.wait_seconds(request.client_ip, batch.key)
+        if guess_wait:
+            self._counts.refused(wire.name, "too many unknown keys")
+            return batch.otherwise or _later("Too many unknown write keys from this address", guess_wait)
         source = self._source_named(batch.source) if batch.source else self._source_of(batch.key)
         if source is None:
+            self._guesses.missed(request.client_ip)
             self._counts.refused(wire.name, "unknown key")
             return batch.otherwise or refusal(401, "This write key is not known here, or was revoked")
         origin = request.headers.get("origin", "")
@@ -94,7 +107,7 @@ class Door:
         wait = self._limits.wait_seconds(source.name, len(batch.collected) + len(batch.malformed))
         if wait:
             self._counts.refused(wire.name, "too many")
-            return batch.otherwise or refusal(429, "More than this source may send", {"retry-after": str(wait)})
+            return batch.otherwise or _later("More than this source may send", wait)
         try:
             rows = list(self._rows(source.name, batch, request))
             new = await self._kept(rows, None if batch.otherwise is None else _PATIENCE_SECONDS)
@@ -103,16 +116,18 @@ class Door:
             return batch.otherwise or refusal(
                 503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)}
             )
-        self._counts.taken(source.name, rows, new)
+        self._counts.taken(source.name, rows, new, _bot_reasons(batch))
         return wire.accepted(batch)
 
     def _rows(self, source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
-        is_browser = request.headers.get("user-agent", "").startswith("Mozilla/")
-        country = self._country_of(request.client_ip) if is_browser else ""
+        visitor_ip = request.client_ip if _is_browser(request.headers) else ""
         for each in batch.collected:
             row = with_purposes(each.row, request.headers, self._needs)
-            if country:
-                row.setdefault("country", country)
+            ip = row.pop("ip", "") or visitor_ip
+            if ip and not row.get("country") and (country := self._country_of(ip)):
+                row["country"] = country
+            if self._keep_masked_ip and (network := masked(ip)):
+                row["properties"] = {**row.get("properties", {}), "ip": network}
             yield _row(source, Collected(each.message_id, row), request)
         for bad in batch.malformed:
             yield _malformed(source, bad, request)
@@ -130,6 +145,21 @@ class Door:
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer that says no, and why."""
     return Answer(status, msgspec.json.encode({"error": reason}), headers=headers or {})
+
+
+def _later(reason: str, wait_seconds: int) -> Answer:
+    return refusal(429, reason, {"retry-after": str(wait_seconds)})
+
+
+def _is_browser(headers: Mapping[str, str]) -> bool:
+    """True for what a browser itself sends: a server that relays may copy a user agent, but says of no site its own."""
+    return headers.get("user-agent", "").startswith("Mozilla/") and ("origin" in headers or "sec-fetch-site" in headers)
+
+
+def _bot_reasons(batch: Batch) -> list[str]:
+    """Why each row of `batch` is taken for a bot's, as the rows will be once they are facts; "" for people."""
+    agents = (each.row.get("user_agent") for each in batch.collected)
+    return [bot_reason(agent) if isinstance(agent, str) else "" for agent in agents] + [""] * len(batch.malformed)
 
 
 def _row(source: str, each: Collected, request: Request) -> Incoming:

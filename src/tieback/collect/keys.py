@@ -19,6 +19,10 @@ class Keys:
         self._ask, self._seconds, self._clock = ask, seconds, clock
         self._known: dict[str, tuple[Source | None, float]] = {}
 
+    def has_opened(self, key: str) -> bool:
+        """True for a key that was somebody's when it was last asked for."""
+        return self._known.get(key, (None, 0.0))[0] is not None
+
     def source_of(self, key: str) -> Source | None:
         """The source whose key this is; None for nobody's."""
         if not key:

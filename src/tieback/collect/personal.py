@@ -13,13 +13,15 @@ _KEY = re.compile(r"e-?mail|phone|mobile|telefon|@", re.IGNORECASE)
 _RUN = re.compile(r"[^\s\"/?&=:;,<>()]+")
 _AT = re.compile(r"[^@](?:@|%(?:25)*40)")
 _DIALLED = re.compile(r"(?<![\w.%/-])(?:\+[1-9][\d ()./-]{5,22}|00[1-9][\d ()./-]{8,22})\d")
+_QUAD = re.compile(r"(?<![\w./-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)")
+_GROUPS = re.compile(r"(?<![\w.:/-])[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*(?![\w-])")
 _DEEPEST = 32
 
 
 def without_personal(given: dict[str, Any]) -> dict[str, Any]:
     """`given` without fields named after an address or a number, and with those in texts blotted out.
 
-    Of the internet's addresses the network alone is left.
+    Of internet addresses, and of whatever else reads like one, the network alone is left.
 
     Raises RecursionError when it is nested deeper than 32 levels.
     """
@@ -49,4 +51,10 @@ def _blotted(text: str) -> str:
         text = _RUN.sub(lambda run: "[e-mail]" if _AT.search(run[0]) else run[0], text)
     if "+" in text or "00" in text:
         text = _DIALLED.sub("[phone]", text)
-    return text
+    if text.count(".") >= 3:
+        text = _QUAD.sub(_network, text)
+    return _GROUPS.sub(_network, text) if text.count(":") >= 2 else text
+
+
+def _network(found: re.Match[str]) -> str:
+    return masked(found[0]) or found[0]

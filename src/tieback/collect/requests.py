@@ -37,8 +37,8 @@ class Collected:
     message_id: the client's own id of it, the same when it is sent again; empty when it has none.
     row: what the table `events` takes, by column, the way a file to import gives it: texts, numbers, instants as ISO
     8601 with a zone, `properties` as an object, `email`, `phone` and `user_agent` raw. Empty cells are left out.
-    `consent` (signals of Consent Mode, True or False) and `gpc` (True) stand for the columns that the door makes of
-    them.
+    `consent` (signals of Consent Mode, True or False), `gpc` (True) and `ip` (the internet address of whoever did it,
+    where the client tells) stand for the columns that the door makes of them.
     """
 
     message_id: str

@@ -61,6 +61,7 @@ class _Context(msgspec.Struct, rename="camel"):
     campaign: Any = None
     consent: Any = None
     consent_management: Any = None
+    ip: Any = None
     page: Any = None
     session_id: Any = None
     traits: Any = None
@@ -267,6 +268,7 @@ def _web(given: dict[str, Any], context: _Context, headers: Mapping[str, str]) -
     # A server's client library is no visitor's browser, and would be taken for a bot.
     agent = headers.get("user-agent", "")
     found["user_agent"] = text(context.user_agent) or (agent if agent.startswith("Mozilla/") else "")
+    found["ip"] = text(context.ip)
     return found
 
 

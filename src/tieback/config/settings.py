@@ -211,7 +211,8 @@ class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for senders who sign the address that they call. proxies: networks (10.0.0.0/8) whose X-Forwarded-For is believed.
     A request may hold so many KB, packed or not. per_second: events that a source may send to one collector; 0 for any
     number. countries: a database of countries by address, in MaxMind's format, below the workspace's folder unless
-    absolute. load_seconds: how often what came in becomes facts, and the run is brought up to date.
+    absolute. keep_masked_ip: whether the network that an event came from (/24, of IPv6 /48) stays as its property `ip`.
+    load_seconds: how often what came in becomes facts, and the run is brought up to date.
     """
 
     host: str = "127.0.0.1"
@@ -222,6 +223,7 @@ class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most_kb: Annotated[int, Meta(ge=1, le=100_000)] = 4_000
     per_second: NotNegative = 0
     countries: str = ""
+    keep_masked_ip: bool = False
     load_seconds: Annotated[float, Meta(ge=0.1, le=86_400)] = 2.0
 
 

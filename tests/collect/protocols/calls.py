@@ -78,7 +78,7 @@ def assert_bears(wire: Wire, request: Request) -> None:
         return
     wire.accepted(first)
     for one in first.collected:
-        assert one.row.keys() <= {*EVENTS.names, "email", "phone", "user_agent", "consent"}
+        assert one.row.keys() <= {*EVENTS.names, "email", "phone", "user_agent", "consent", "ip"}
         assert one.row["occurred_at"].endswith("Z")
         assert b"\\u0000" not in msgspec.json.encode([one.message_id, one.row])
     for each in first.malformed:

@@ -62,6 +62,7 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
         currency=text(params.get("currency")) if amount is not None else "",
         consent=_consent(said),
         user_agent=text(said.get("user_agent")),
+        ip=text(said.get("ip_override")),
         properties=rest(params, _CELLS + (_CAMPAIGN if is_campaign else ())) | rest({"user_properties": rest(traits)}),
         **tags,
     )

@@ -94,6 +94,7 @@ def _told(said: dict[str, Any], request: Request) -> Collected:
         referrer=text(said.get("urlref")),
         value=number(said.get("e_v")) if value is None else value,
         user_agent=text(said.get("ua")) or browser_of(request.headers),
+        ip=text(said.get("cip")),
         properties=rest(said, _CELLS),
     )
     return Collected("", cells)

@@ -19,6 +19,7 @@ import msgspec
 
 from tieback.collect.cells import Asked, RefusedError, batch, browser_of, text
 from tieback.collect.consent import signals
+from tieback.collect.personal import without_personal
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, basic_key, decoded
 from tieback.collect.visitors import Visitor, link_token, visitor
 from tieback.schema.facts import EVENTS
@@ -101,6 +102,8 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
     for name, value in row.items():
         if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
             raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
+    if "properties" in row:
+        row["properties"] = without_personal(row["properties"])
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
     if given := _consent(event):
         row["consent"] = given

@@ -175,6 +175,7 @@ def _told(event: dict[str, Any], request: Request, ahead: timedelta) -> Collecte
         consent=signals([("analytics", True)]) if name == "$opt_in" else {},
         user_agent=text(properties.get("$raw_user_agent"))
         or (browser_of(request.headers) if properties.get("$lib") == "web" else ""),
+        ip=text(properties.get("$ip")),
         properties=rest(properties, _CELLS) | rest({"$set": rest(traits)}),
         # A browser remembers its tags and sends them with every later visit, so there only the address tells.
         **({} if url else {tag: text(properties.get(tag)) for tag in TAGS}),

@@ -79,6 +79,7 @@ def _told(event: dict[str, Any], request: Request) -> Collected:
         user_agent=text(event.get("ua")) or _browser(event, request),
         properties=rest(event, _CELLS) | rest({"event": _untyped(about), "context": context}),
         consent=_consent(schema, about),
+        ip=text(event.get("ip")),
     )
     return Collected(text(event.get("eid")), cells)
 

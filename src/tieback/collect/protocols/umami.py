@@ -73,6 +73,7 @@ def _told(type_: str, payload: dict[str, Any], request: Request) -> Collected:
         value=amount,
         currency=text(given.get("currency")) if amount is not None else "",
         user_agent=text(payload.get("userAgent")) or browser_of(request.headers),
+        ip=text(payload.get("ip")),
         properties=rest(payload, _CELLS) | rest(given, ("revenue", "currency") if amount is not None else ()),
     )
     return Collected("", cells)
