@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tieback.cli.ledger import opened_ledger
+from tieback.cli.logs import log
 from tieback.cli.output import say
 from tieback.cli.warehouse import intake, opened
 
@@ -88,20 +89,22 @@ def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    log().info("The loader begins")
     told, is_behind, prune_at = "", True, now()
     while not stopped.wait(workspace.settings.collect.load_seconds) and goes_on():
         try:
-            told = _tell(load(workspace, ledger, is_behind=is_behind), told)
+            told = _tell(load(workspace, ledger, is_behind=is_behind), told, log().info)
             is_behind = False
             if now() >= prune_at:
                 ledger.prune(now() - _KNOWN_FOR)
                 prune_at = now() + _PRUNED_EVERY
         except TiebackError as error:
-            told, is_behind = _tell(str(error), told), True
+            told, is_behind = _tell(str(error), told, log().warning), True
+    log().info("The loader ends")
 
 
-def _tell(text: str, told: str) -> str:
-    """Say `text` unless it was said last; returns what was."""
+def _tell(text: str, told: str, out: Callable[[str], object]) -> str:
+    """Log `text` by `out` unless it was told last; returns what was."""
     if text and text != told:
-        say(text)
+        out(text)
     return text or told

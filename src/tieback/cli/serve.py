@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import signal
 import socket
@@ -16,8 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tieback.cli.ledger import opened_ledger
-from tieback.cli.logs import log
-from tieback.cli.output import say
+from tieback.cli.logs import Libraries, log
 from tieback.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def command(folder: Path, host: str, port: int | None, only_collect: bool) -> No
     given = workspace.settings.collect
     with opened_ledger(folder) as ledger:
         if not any(source.revoked_at is None for source in ledger.sources()):
-            say("Nobody has a write key yet. Make one: `tieback source add web`")
+            log().warning("Nobody has a write key yet. Make one: `tieback source add web`")
         _serve(workspace, ledger, host or given.host, given.port if port is None else port, only_collect)
 
 
@@ -62,11 +62,12 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
     from tieback.store.ledger import GroupCommit
 
     given = workspace.settings.collect
-    inbox, counts = GroupCommit(ledger), Counts(ledger.backlog)
+    inbox, counts, libraries = GroupCommit(ledger), Counts(ledger.backlog), Libraries()
+    logging.getLogger().addHandler(libraries)
 
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        beside = [asyncio.create_task(_tell(counts, inbox))]
+        beside = [asyncio.create_task(_tell(counts, inbox, libraries))]
         if not only_collect:
             beside.append(asyncio.create_task(_keep_loading(workspace.folder)))
         try:
@@ -94,6 +95,7 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
     config = uvicorn.Config(
         app,
         access_log=False,
+        log_config=None,
         log_level="warning",
         proxy_headers=bool(given.proxies),
         forwarded_allow_ips=list(given.proxies),
@@ -110,19 +112,29 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
     log().info("Stopped; all that was acknowledged is in the inbox.")
 
 
-async def _tell(counts: Counts, inbox: GroupCommit) -> None:
-    """Log once a minute what was refused, by reason, and at once when the inbox begins or ceases to fail."""
+async def _tell(counts: Counts, inbox: GroupCommit, libraries: Libraries) -> None:
+    """Log once a minute and at the end what was refused, by reason; at once when the inbox begins or ceases to fail."""
     told, since = "", 0.0
-    while True:
-        await asyncio.sleep(_TOLD_EVERY)
-        since += _TOLD_EVERY
-        if inbox.trouble != told:
-            told = inbox.trouble
-            log().error("The inbox takes nothing in", why=told) if told else log().info("The inbox takes rows again")
-        if since >= _REFUSALS_EVERY:
-            since = 0.0
-            for (protocol, reason), requests in sorted(counts.refusals().items()):
-                log().warning("Requests refused", protocol=protocol, reason=reason, requests=requests)
+    try:
+        while True:
+            await asyncio.sleep(_TOLD_EVERY)
+            since += _TOLD_EVERY
+            if inbox.trouble != told:
+                told = inbox.trouble
+                log().error("The inbox takes nothing in", why=told) if told else log().info(
+                    "The inbox takes rows again"
+                )
+            if since >= _REFUSALS_EVERY:
+                since = 0.0
+                _tell_refusals(counts, libraries)
+    finally:
+        _tell_refusals(counts, libraries)
+
+
+def _tell_refusals(counts: Counts, libraries: Libraries) -> None:
+    for (protocol, reason), requests in sorted(counts.refusals().items()):
+        log().warning("Requests refused", protocol=protocol, reason=reason, requests=requests)
+    libraries.tell_again()
 
 
 def _own_wires(workspace: Workspace) -> list[Wire]:
