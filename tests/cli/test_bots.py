@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.cli.test_serve import comes, made, serving, visit, visits
 from tests.facts import put
 from tieback.cli import group
 from tieback.cli.warehouse import opened
@@ -102,6 +103,22 @@ def test_a_bot_that_is_restored_counts_until_that_is_undone(visited: Path) -> No
     assert excluded(visited) == before
     left = (visited / "tieback.toml").read_text().replace("\n[exclude]\nbots_allowed = []\n", "")
     assert left == settings
+
+
+def test_a_collector_that_runs_follows_the_settings(tmp_path: Path) -> None:
+    """What is restored counts within seconds, and stays so when the collector loads again."""
+    folder, key = made(tmp_path)
+
+    def told(*arguments: str) -> bool:
+        return CliRunner().invoke(group, ["-w", str(folder), *arguments]).exit_code == 0  # the loader may hold it
+
+    with serving(folder, key) as served:
+        assert served.send(visit(1), visit(2) | {"user_agent": "okhttp/4.9"}).status_code == 200
+        assert comes(lambda: visits(folder)) == {"Direct": 1}
+        assert comes(lambda: told("bots", "restore", "http library: okhttp"))
+        assert comes(lambda: visits(folder).get("Direct") == 2)
+        assert served.send(visit(3)).status_code == 200
+        assert comes(lambda: visits(folder).get("Direct") == 3)
 
 
 def test_what_nobody_is_taken_for_is_told(visited: Path) -> None:

@@ -78,7 +78,11 @@ def _why_nothing(ledger: Ledger) -> str:
 
 
 def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -> None:
-    """Load until SIGTERM or Ctrl-C, also where a command holds the workspace for a while."""
+    """Load until SIGTERM or Ctrl-C, also where a command holds the workspace for a while.
+
+    Settings that change meanwhile hold from the next round on: under the old ones it would undo what `tieback run` did.
+    """
+    from tieback.config import open_workspace
     from tieback.errors import TiebackError
     from tieback.sync import now
 
@@ -93,6 +97,8 @@ def _follow(workspace: Workspace, ledger: Ledger, goes_on: Callable[[], bool]) -
     told, is_behind, prune_at = "", True, now()
     while not stopped.wait(workspace.settings.collect.load_seconds) and goes_on():
         try:
+            before, workspace = workspace, open_workspace(workspace.folder)
+            is_behind = is_behind or workspace.settings != before.settings
             told = _tell(load(workspace, ledger, is_behind=is_behind), told, log().info)
             is_behind = False
             if now() >= prune_at:
