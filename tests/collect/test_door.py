@@ -38,7 +38,7 @@ def answers(ledger: Ledger, counts: Counts, *visits: tuple[str, dict[str, Any]],
         door = Door(inbox, ledger.source_of, counts, Consent(), **more)
         found = []
         for number, (agent, said) in enumerate(visits):
-            body = json.dumps({"key": key, "events": [{**VISIT, **said, "event_id": str(number)}]}).encode()
+            body = json.dumps({"key": key, "events": [{"event_id": str(number), **VISIT, **said}]}).encode()
             headers, now = {"user-agent": agent}, datetime(2026, 3, 31)
             found.append(
                 await door.answer(own.wire, Request("POST", "/v1/events", {}, headers, body, now, "203.0.113.7"))
@@ -99,7 +99,17 @@ def test_events_of_bots_are_counted_by_sort(ledger: Ledger) -> None:
     counts = Counts(ledger.backlog)
     google = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
     said = {"user_agent": "Wget/1.21"}
-    answers(ledger, counts, (google, {}), (google, {}), ("Mozilla/5.0", {}), ("curl/8", said), ("curl/8", {"kind": ""}))
+    again = {"event_id": "0"}
+    answers(
+        ledger,
+        counts,
+        (google, {}),
+        (google, {}),
+        (google, again),
+        ("Mozilla/5.0", {}),
+        ("curl/8", said),
+        ("curl/8", {"kind": ""}),
+    )
     found = counts.exposition().decode()
     assert 'tieback_bot_events_total{reason="search engine",source="web"} 2.0' in found
     assert 'tieback_bot_events_total{reason="http library",source="web"} 1.0' in found
