@@ -16,6 +16,8 @@ import pytest
 from tests.cli.test_serve import Served, made, serving, tieback, visits
 from tieback.cli.live_visit import Page
 
+pytestmark = pytest.mark.xdist_group("doctor live")  # one collector serves all
+
 
 @dataclass
 class Site:

@@ -14,6 +14,7 @@ from tests.cli.test_serve import made, serving, tieback
 from tests.laws.checks import all_is_explained, credit_is_revenue, touches_are_in_order
 from tieback.store import DuckDB
 
+pytestmark = pytest.mark.xdist_group("privacy")  # one workspace is copied for all
 ANN, NUMBER, PHONE, LAPTOP = "ann.smith@acme.example", "+4930123456789", "device-of-ann-phone", "device-of-ann-laptop"
 
 

@@ -21,6 +21,7 @@ from tests.clients.story import PACKAGES, SCRIPTS, arrived, fresh, keys, matched
 
 Rows = list[dict[str, Any]]
 
+pytestmark = pytest.mark.xdist_group("clients for browsers")  # one collector and one browser serve all
 QUERY = "utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid=G-2001"
 TAGS = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "spring", "click_id_kind": "gclid"}
 VISIT = {"kind": "page", "click_id": "G-2001", "url": True, **TAGS}

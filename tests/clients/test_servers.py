@@ -12,6 +12,7 @@ from tests.clients.story import arrived, beside_packages, ended, fresh, keys, ma
 
 Rows = list[dict[str, Any]]
 
+pytestmark = pytest.mark.xdist_group("clients for servers")  # one collector serves all
 TAGS = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "spring", "click_id_kind": "gclid"}
 FROM_GOOGLE = {"kind": "page", "referrer": "https://www.google.com/", **TAGS}
 ADDRESS = "https://{}/pricing?utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid={}"

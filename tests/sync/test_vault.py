@@ -68,7 +68,7 @@ def test_without_room_for_a_new_file_the_values_go_all_the_same(tmp_path: Path) 
     disk = tmp_path / "disk"
     filled = on_a_disk_of_its_own(small(disk, 9), f"{sys.executable} {script} {disk}")
     said, left, rows = filled.stdout.splitlines() or [filled.stderr] * 3
-    assert said.startswith("The raw values are deleted, but traces of them may stay in w.duckdb: there is no room")
+    assert said.startswith("What was to go is deleted, but traces of it may stay in w.duckdb: there is no room")
     assert (left, rows) == ("['w.duckdb']", "[{'n': 0}]")
 
 
