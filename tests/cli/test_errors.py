@@ -124,7 +124,7 @@ def test_a_wrong_call_says_what_to_do(
         ("[[channels]]\nchannel = ' '\nsource = 'x'", "[[channels]] number 1 cannot be called"),
         ("session_minutes = 3", "Did you mean 'session_minutes' in [touches]?"),
         ("[report]\ncurrency = 'EUR'", "in [report]. Did you mean 'currency' in the top level?"),
-        ("half_life = 3", "Known: channels, collect, conversions"),
+        ("half_life = 3", "Known: channels, collect, consent, conversions"),
         ("[models]", "[models] names no model"),
         ("[models.all]\ntype = 'linear'", "a model cannot be called 'all'"),
         ("[models.'a,b']\ntype = 'linear'", "a model cannot be called 'a,b'"),

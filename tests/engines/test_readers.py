@@ -8,6 +8,8 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tests.engines.many import demo_facts
@@ -100,8 +102,14 @@ def accounts(engine: Engine) -> Any:
     """Credit held against revenue; and after a cent was lost, what is wrong."""
     sound = asdict(reconciliation(engine.rows, MODELS, 2))
     with engine.transaction():
-        engine.load(TABLES["credits"], held()["credits"].slice(0, 1))
+        engine.load(TABLES["credits"], _one_with_revenue())
     return sound, asdict(reconciliation(engine.rows, MODELS, 2))
+
+
+def _one_with_revenue() -> pa.Table:
+    """One credit; which comes first in the table is the engine's choice, and many are for leads, worth nothing."""
+    credits = held()["credits"]
+    return credits.filter(pc.greater(credits["value_minor"], 0)).slice(0, 1)
 
 
 def health(engine: Engine) -> Any:
