@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--people N] [refresh|report|change|import|scale|spark|workers …]`: each figure with its rival."""
+"""`python -m benchmarks [--people N] [refresh|report|change|collect|import|scale|spark|workers …]`: each figure with its rival."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks import collect
 from benchmarks.facts import TOUCHES_A_PERSON, write_facts
 from benchmarks.measure import Measured, python
 from benchmarks.model import modelled, stages
@@ -22,7 +23,7 @@ from tieback.schema import TABLES
 
 PLACE = Path("build/bench")
 WHOLE = PLACE / "whole_refresh.txt"  # the seconds of the last full refresh, which changes are held against
-EMBEDDED, ON_SPARK = ("refresh", "report", "change", "import", "scale"), ("spark", "workers")
+EMBEDDED, ON_SPARK = ("refresh", "report", "change", "collect", "import", "scale"), ("spark", "workers")
 PEOPLE, PEOPLE_ON_SPARK = 1_000_000, 100_000
 MEMORY, SCALE_MEMORY = "1.5GB", "4.5GB"
 MOST_PUBLISHING, MOST_SCALE, MOST_SCALE_MEMORY_MB = 0.2, 12.0, 6144
@@ -118,6 +119,11 @@ def bench_change(people: int, rounds: int) -> bool:
             f"process, which compiles its statements, {float(first):.2f} s = {float(first) / whole:.1%}"
         )
     return all(held)
+
+
+def bench_collect(people: int, rounds: int) -> bool:
+    """The collector under load, and how soon an event is in the report of the finished run of `bench_refresh`."""
+    return collect.bench_collect(PLACE, _workspace(), rounds)
 
 
 def bench_scale(people: int, rounds: int) -> bool:

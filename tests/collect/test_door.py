@@ -197,8 +197,8 @@ def test_the_address_that_a_server_tells_of_is_looked_up_and_masked(
     countries = {ip: "DE"}
     with doorstep(tmp_path, *spoken, country_of=lambda each: countries.get(each, ""), keep_masked_ip=kept) as step:
         key = step.ledger.add_source("web")
-        written = json.dumps(body).replace("KEY", key).replace("IP", ip) if body else None
-        told = step.client.post(path.replace("KEY", key).replace("IP", ip), content=written)
+        written = json.dumps(body).replace("IP", ip).replace("KEY", key) if body else None
+        told = step.client.post(path.replace("IP", ip).replace("KEY", key), content=written)
         assert told.status_code in (200, 202, 204)
         [row] = step.rows()
     assert row["country"] == "DE"

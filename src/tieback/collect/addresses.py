@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from socket import AF_INET, inet_ntop, inet_pton
 from typing import Any
 
 from tieback.errors import ConfigError
@@ -15,6 +16,10 @@ _REMEMBERED = 10_000  # addresses
 
 def masked(address: str) -> str:
     """The network of /24 (IPv4) or /48 (IPv6) that `address` is in; "" for what is no address."""
+    try:
+        return inet_ntop(AF_INET, inet_pton(AF_INET, address)[:3] + b"\0")  # nearly all, and in a fraction of the time
+    except (OSError, ValueError):
+        pass
     try:
         parsed = ip_address(address.strip())
     except ValueError:
@@ -31,7 +36,7 @@ class Countries:
         import maxminddb
 
         try:
-            self._reader: Any = maxminddb.open_database(path, maxminddb.MODE_MMAP)
+            self._reader: Any = maxminddb.open_database(path)
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             raise ConfigError(
                 f"[collect] countries: {path} cannot be read ({error}). Name a database in MaxMind's format (.mmdb)."

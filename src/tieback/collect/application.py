@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import entry_points
 from typing import Protocol
@@ -12,25 +11,19 @@ from typing import Protocol
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tieback.collect import openapi
 from tieback.collect.counts import Counts
-from tieback.collect.door import Door, refusal
-from tieback.collect.requests import Answer, Request, TooLargeError, UnreadableError, Wire, unpacked
+from tieback.collect.door import Door
+from tieback.collect.endpoint import Endpoint
+from tieback.collect.requests import Wire
 from tieback.collect.script import script_route
 
 ENTRY_POINTS = "tieback.protocols"
-_PREFLIGHT = {
-    "access-control-allow-methods": "GET, POST, OPTIONS",
-    "access-control-max-age": "86400",
-}
-# The only cookie here is SameSite=Lax: browsers hand it over on pages of the collector's own site alone. Other clients
-# than the tracker send along what cookies there are, and the browser asks whether they may.
-_WITH_COOKIES = {"access-control-allow-credentials": "true", "vary": "origin"}
 
 
 class Health(Protocol):
@@ -53,7 +46,7 @@ def application(
     most_bytes: int,
     running: Callable[[], contextlib.AbstractAsyncContextManager[None]],
     secret: bytes = b"",
-) -> Starlette:
+) -> ASGIApp:
     """The application.
 
     most_bytes: of a body, packed or not. running: entered at the start, left when drained. secret: what tokens and
@@ -81,55 +74,22 @@ def application(
 
     routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics), script_route()]
     routes.append(Route("/openapi.json", described))
+    known: dict[tuple[str, str], Endpoint] = {}
     for wire in spoken:
-        answer = _answering(partial(door.answer, wire), partial(_read, most_bytes=most_bytes, secret=secret))
-        routes += [Route(route.path, answer, methods=[*route.methods, "OPTIONS"]) for route in wire.routes]
-    return Starlette(routes=routes, lifespan=lifespan)
+        endpoint = Endpoint(partial(door.answer, wire), most_bytes, secret)
+        for route in wire.routes:
+            routes.append(Route(route.path, endpoint, methods=[*route.methods, "OPTIONS"]))
+            if "{" not in route.path:
+                known |= {(method, route.path): endpoint for method in route.methods}
+    return _Shortcut(known, Starlette(routes=routes, lifespan=lifespan))
 
 
-def _answering(
-    answer: Callable[[Request], Awaitable[Answer]], read: Callable[[HttpRequest], Awaitable[Request]]
-) -> Callable[[HttpRequest], Awaitable[Response]]:
-    async def endpoint(http: HttpRequest) -> Response:
-        origin = http.headers.get("origin")
-        allowed = {**_WITH_COOKIES, "access-control-allow-origin": origin} if origin else {}
-        if http.method == "OPTIONS":
-            # Clients bring headers of their own, and others with the next version; none of them gets anybody in.
-            asked = http.headers.get("access-control-request-headers", "")
-            return Response(status_code=204, headers={**_PREFLIGHT, **allowed, "access-control-allow-headers": asked})
-        try:
-            given = await answer(await read(http))
-        except UnreadableError as error:
-            given = refusal(400, error.reason)
-        except TooLargeError:
-            given = refusal(413, "The body holds more than this collector takes at once")
-        except ClientDisconnect:
-            given = refusal(400, "The client went away")
-        return _response(given, allowed)
+class _Shortcut:
+    """`rest`, past which `known` requests go to their endpoints: it would try one route after the other for each."""
 
-    return endpoint
+    def __init__(self, known: Mapping[tuple[str, str], Endpoint], rest: ASGIApp) -> None:
+        self._known, self._rest = known, rest
 
-
-async def _read(http: HttpRequest, most_bytes: int, secret: bytes) -> Request:
-    """The request, read whole. Raises TooLargeError before more is held, UnreadableError when it is packed badly."""
-    received_at = datetime.now(UTC).replace(tzinfo=None)
-    body = bytearray()
-    async for chunk in http.stream():
-        body += chunk
-        if len(body) > most_bytes:
-            raise TooLargeError
-    return Request(
-        method=http.method,
-        path=http.url.path,
-        query=dict(http.query_params),
-        headers=dict(http.headers),
-        body=unpacked(bytes(body), http.headers.get("content-encoding", ""), most_bytes),
-        received_at=received_at,
-        client_ip=http.client.host if http.client else "",
-        secret=secret,
-    )
-
-
-def _response(given: Answer, allowed: Mapping[str, str]) -> Response:
-    headers = {**given.headers, **allowed}
-    return Response(given.body, given.status, headers=headers, media_type=given.content_type)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._known.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (endpoint or self._rest)(scope, receive, send)

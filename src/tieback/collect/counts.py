@@ -21,6 +21,7 @@ class Counts:
 
     def __init__(self, backlog: Callable[[], Backlog]) -> None:
         self._registry = CollectorRegistry()
+        self._seconds_of: dict[str, Histogram] = {}  # by protocol, as each request looks for its own
         self._since_told: Tally[tuple[str, str]] = Tally()
         self._backlog = backlog
         self._events = Counter(
@@ -50,11 +51,14 @@ class Counts:
 
         Of that reason its sort counts (`search engine` of `search engine: Googlebot`): there are as many names as bots.
         """
+        outcomes: dict[str, int] = {}
         for row, is_new, bot in zip(rows, new, bots, strict=True):
             outcome = "duplicate" if not is_new else "quarantined" if row.reason else "accepted"
-            self._events.labels(source, outcome).inc()
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
             if bot and outcome == "accepted":
                 self._bots.labels(source, bot.partition(":")[0]).inc()
+        for outcome, events in outcomes.items():
+            self._events.labels(source, outcome).inc(events)
 
     def refused(self, protocol: str, reason: str) -> None:
         """Count a request that was not taken in."""
@@ -68,7 +72,10 @@ class Counts:
 
     def took(self, protocol: str, seconds: float) -> None:
         """Remember how long an answer took."""
-        self._seconds.labels(protocol).observe(seconds)
+        its = self._seconds_of.get(protocol)
+        if its is None:
+            its = self._seconds_of[protocol] = self._seconds.labels(protocol)
+        its.observe(seconds)
 
     def exposition(self) -> bytes:
         """All of it, as Prometheus reads it."""

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,7 +17,6 @@ from tieback.collect.limits import Guesses, Limits
 from tieback.collect.requests import (
     Answer,
     Batch,
-    Collected,
     Malformed,
     Request,
     TurnedAwayError,
@@ -128,7 +127,7 @@ class Door:
                 row["country"] = country
             if self._keep_masked_ip and (network := masked(ip)):
                 row["properties"] = {**row.get("properties", {}), "ip": network}
-            yield _row(source, Collected(each.message_id, row), request)
+            yield _row(source, each.message_id, row, request)
         for bad in batch.malformed:
             yield _malformed(source, bad, request)
 
@@ -136,6 +135,8 @@ class Door:
         """Whether each row is new, once all are on disk. Raises BusyError, also when patience runs out before."""
         if not rows:
             return []
+        if patience_seconds is None:
+            return await self._inbox.put(rows)
         try:
             return await asyncio.wait_for(self._inbox.put(rows), patience_seconds)
         except TimeoutError:
@@ -162,13 +163,12 @@ def _bot_reasons(batch: Batch) -> list[str]:
     return [bot_reason(agent) if isinstance(agent, str) else "" for agent in agents] + [""] * len(batch.malformed)
 
 
-def _row(source: str, each: Collected, request: Request) -> Incoming:
-    message_id = _fit(each.message_id) or _digest(source, msgspec.json.encode(each.row, order="deterministic"))
-    row = {"event_id": f"{source}:{message_id}", **each.row}
+def _row(source: str, told_id: str, row: dict[str, Any], request: Request) -> Incoming:
+    message_id = _fit(told_id) or _digest(source, msgspec.json.encode(row, order="deterministic"))
     try:
-        payload = msgspec.json.encode(row)
+        payload = msgspec.json.encode({"event_id": f"{source}:{message_id}", **row})
     except UnicodeEncodeError:  # half of a pair of letters
-        return _malformed(source, Malformed("It holds text that is no Unicode", repr(each.row).encode()), request)
+        return _malformed(source, Malformed("It holds text that is no Unicode", repr(row).encode()), request)
     return Incoming(source, message_id, request.received_at, payload)
 
 

@@ -64,7 +64,7 @@ class Guesses:
 
     def wait_seconds(self, address: str, key: str) -> int:
         """0 when `key` may be asked for; else after how many seconds to try again."""
-        if not self._at_once:
+        if not self._at_once or not self._owed:
             return 0
         owed = self._owed.get(masked(address), 0.0) - self._clock()
         if owed <= self._at_once - 1 or self._has_opened(key):

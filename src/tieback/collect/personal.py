@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from tieback.collect.addresses import masked
@@ -16,6 +17,8 @@ _DIALLED = re.compile(r"(?<![\w.%/-])(?:\+[1-9][\d ()./-]{5,22}|00[1-9][\d ()./-
 _QUAD = re.compile(r"(?<![\w./-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\w)")
 _GROUPS = re.compile(r"(?<![\w.:/-])[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:.]*(?![\w-])")
 _DEEPEST = 32
+_PERSONAL, _ADDRESS = "personal", "address"  # sorts of fields
+_NAMES_KNOWN, _LONGEST_KNOWN = 10_000, 64
 
 
 def without_personal(given: dict[str, Any]) -> dict[str, Any]:
@@ -29,11 +32,19 @@ def without_personal(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields(given: dict[str, Any], depth: int) -> dict[str, Any]:
-    return {
-        name: masked(value) if isinstance(value, str) and _ADDRESS_KEY.search(name) else _cleaned(value, depth)
-        for name, value in given.items()
-        if value is not None and not _KEY.search(name)
-    }
+    found = {}
+    for name, value in given.items():
+        sort = _sort(name) if len(name) <= _LONGEST_KNOWN else _sort.__wrapped__(name)
+        if value is None or sort == _PERSONAL:
+            continue
+        found[name] = masked(value) if sort == _ADDRESS and isinstance(value, str) else _cleaned(value, depth)
+    return found
+
+
+@lru_cache(_NAMES_KNOWN)
+def _sort(name: str) -> str:
+    """What a field of that name holds."""
+    return _PERSONAL if _KEY.search(name) else _ADDRESS if _ADDRESS_KEY.search(name) else ""
 
 
 def _cleaned(value: Any, depth: int) -> Any:

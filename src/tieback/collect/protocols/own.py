@@ -88,22 +88,23 @@ def _bearer(headers: Mapping[str, str]) -> str:
 
 
 def _collected(event: dict[str, Any], request: Request) -> Collected:
-    if len(msgspec.json.encode(event)) > _MOST_BYTES:
+    if len(request.body) > _MOST_BYTES and len(msgspec.json.encode(event)) > _MOST_BYTES:
         raise RefusedError(f"An event holds more than {_MOST_BYTES:,} bytes")
     kind, message_id = event.get("kind"), event.get("event_id", "")
     if not isinstance(kind, str) or not kind:
         raise RefusedError("An event has no `kind`, such as page, track or form")
     if not isinstance(message_id, str):
         raise RefusedError("`event_id` is no text")
-    unknown = sorted(str(name) for name in event if name not in _KNOWN)
-    if unknown:
-        raise RefusedError(f"There is no field {unknown[0]!r}; what is your own belongs into `properties`")
+    if unknown := event.keys() - _KNOWN:
+        raise RefusedError(f"There is no field {min(unknown)!r}; what is your own belongs into `properties`")
     row = {name: value for name, value in event.items() if name in FIELDS and value is not None}
     for name, value in row.items():
-        if isinstance(value, dict) is not (name == "properties") or isinstance(value, list):
-            raise RefusedError(f"`{name}` is " + ("no object" if name == "properties" else "no plain value"))
-    if "properties" in row:
-        row["properties"] = without_personal(row["properties"])
+        if name == "properties":
+            if not isinstance(value, dict):
+                raise RefusedError("`properties` is no object")
+            row[name] = without_personal(value)
+        elif isinstance(value, dict | list):
+            raise RefusedError(f"`{name}` is no plain value")
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
     if given := _consent(event):
         row["consent"] = given

@@ -27,10 +27,19 @@ VERSION_TABLE = "ledger_version"
 METADATA = MetaData()
 
 
+class Bytes(LargeBinary):
+    """Bytes that drivers are handed as they are: to wrap each in a `memoryview` takes a quarter of a row's time."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """None."""
+
+
 class AnyText(TypeDecorator[str]):
     """Text that a stranger wrote, held as bytes: no database takes every sign (NUL, half of a surrogate pair)."""
 
-    impl = LargeBinary
+    impl = Bytes
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
@@ -45,11 +54,11 @@ INBOX = Table(
     "inbox",
     METADATA,
     Column("position", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
-    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("digest", Bytes, nullable=False, unique=True),
     Column("source", Text, nullable=False),
     Column("message_id", AnyText, nullable=False),
     Column("received_at", DateTime, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Bytes, nullable=False),
     Column("reason", AnyText, nullable=False),
     Column("is_loaded", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,  # else the position of a pruned row is given to a new one, and settled with the old
