@@ -44,5 +44,7 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
 with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
     print(f"Collecting at http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
     application = Starlette(routes=[Route("/v1/events", take, methods=["POST"])], lifespan=lifespan)
-    config = uvicorn.Config(application, access_log=False, log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        application, loop="uvloop", http="httptools", access_log=False, log_level="warning", server_header=False
+    )
     uvicorn.Server(config).run(sockets=[listener])

@@ -98,6 +98,8 @@ def _serve(workspace: Workspace, ledger: Ledger, host: str, port: int, only_coll
     app = application(door, spoken, counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
     config = uvicorn.Config(
         app,
+        loop="uvloop",
+        http="httptools",
         access_log=False,
         log_config=None,
         log_level="warning",
