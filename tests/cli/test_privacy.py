@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from tests.cli.test_serve import made, serving, tieback
 from tests.laws.checks import all_is_explained, credit_is_revenue, touches_are_in_order
+from tieback.cli import main
 from tieback.store import DuckDB
 
 pytestmark = pytest.mark.xdist_group("privacy")  # one workspace is copied for all
@@ -142,3 +145,30 @@ def test_asking_and_looking_change_nothing(shop: Path) -> None:
     tieback(shop, "privacy", "erase", ANN, "--dry-run")
     tieback(shop, "privacy", "erase", "nobody@acme.example", "--yes", code=2)
     assert left(shop).count(LAPTOP) == before
+
+
+def test_what_was_kept_for_long_enough_is_pruned(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves facts, vault and files, and no other row; what it earned becomes Unattributed; `doctor` had warned."""
+    tieback(shop, "privacy", "prune", code=2)
+    with (shop / "tieback.toml").open("a") as settings:
+        settings.write(
+            f"\n[retention]\nevents = {(datetime.now(UTC).date() - date(2026, 1, 5)).days}\nquarantine = 36500\n"
+        )
+    before = revenue(shop)
+    assert "should be gone: 4 of events" in tieback(shop, "doctor")
+    tieback(shop, "privacy", "prune", "--dry-run")
+    assert len(facts(shop)) == 6
+    # Cut off after the rows are gone, the same command ends it.
+    monkeypatch.setattr("tieback.sync.vault._copy", lambda store, fresh: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(main, ["-w", str(shop), "privacy", "prune"], catch_exceptions=False)
+    monkeypatch.undo()
+    assert facts(shop) == ["web:visit-5", "web:visit-6"]
+    tieback(shop, "privacy", "prune")
+    with DuckDB(shop / "warehouse.duckdb", read_only=True) as store:
+        assert PHONE not in str(store.rows("SELECT * FROM events"))
+    assert PHONE.encode() not in (shop / "warehouse.duckdb").read_bytes()
+    after = revenue(shop)
+    assert sum(map(float, after.values())) == sum(map(float, before.values()))
+    assert float(after["Unattributed"]) > float(before.get("Unattributed", 0))
+    assert "no row is older than it may be" in tieback(shop, "doctor")

@@ -52,7 +52,7 @@ def answers(ledger: Ledger, counts: Counts, *visits: tuple[str, dict[str, Any]],
 def test_a_source_that_sends_too_much_is_told_to_wait(ledger: Ledger) -> None:
     """With 429 and after how long; nothing of it is kept, and it counts as refused."""
     counts = Counts(ledger.backlog)
-    found = answers(ledger, counts, *[("Mozilla/5.0", {})] * 12, limits=Limits(1))
+    found = answers(ledger, counts, *[("Mozilla/5.0", {})] * 12, limits=Limits(1, lambda: 100.0))
     assert [each.status for each in found] == [200] * 10 + [429] * 2
     assert int(found[-1].headers["retry-after"]) >= 1
     assert len(ledger.waiting(100)) == 10
@@ -116,6 +116,17 @@ def test_events_of_bots_are_counted_by_sort(ledger: Ledger) -> None:
     assert found.count("tieback_bot_events_total{") == 2
     assert 'tieback_events_total{outcome="accepted",source="web"} 4.0' in found
     assert len(ledger.waiting(100)) == 5
+
+
+def test_events_without_consent_are_counted_by_purpose(ledger: Ledger) -> None:
+    """Each new one for every purpose that it refuses; none for what says nothing."""
+    counts = Counts(ledger.backlog)
+    refusing = {"consent": {"ad_storage": "denied", "analytics_storage": "granted", "ad_user_data": "denied"}}
+    answers(ledger, counts, ("A", refusing), ("A", {**refusing, "event_id": "0"}), ("A", {"gpc": True}), ("A", {}))
+    found = counts.exposition().decode()
+    assert 'tieback_no_consent_events_total{purpose="attribution",source="web"} 1.0' in found
+    assert 'tieback_no_consent_events_total{purpose="ads",source="web"} 2.0' in found
+    assert found.count("tieback_no_consent_events_total{") == 2
 
 
 BROWSER = {"user-agent": "Mozilla/5.0", "origin": "https://acme.example"}

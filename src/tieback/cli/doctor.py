@@ -14,6 +14,7 @@ from tieback.errors import CheckError
 if TYPE_CHECKING:
     from tieback.config import Workspace
     from tieback.metrics.health import Finding
+    from tieback.store import Engine
 
 _MARKS = {"ok": "ok", "note": "·", "warn": "look", "fault": "FAULT"}
 
@@ -53,6 +54,7 @@ def command(folder: Path, url: str | None, form: str) -> None:
     with opened(workspace, read_only=True) as store:
         findings += fact_findings(store.rows, settings)
         findings += _at_the_door(workspace)
+        findings += _kept_for_too_long(workspace, store)
         last = freshness.last_run(store)
         if last is None:
             findings.append(Finding("run", "fault", "nothing has been worked out yet", "Run `tieback run`."))
@@ -88,3 +90,19 @@ def _at_the_door(workspace: Workspace) -> list[Finding]:
         return []
     with intake(workspace, read_only=True) as door:
         return intake_findings(door.rows)
+
+
+def _kept_for_too_long(workspace: Workspace, store: Engine) -> list[Finding]:
+    """Rows beyond [retention]; what is to be pruned is the embedded warehouse alone."""
+    from tieback.config import Retention
+    from tieback.metrics.health import Finding
+    from tieback.store import DuckDB
+    from tieback.sync import now, retention
+
+    if workspace.settings.retention == Retention() or not isinstance(store, DuckDB):
+        return []
+    found = retention.expired(store, workspace.settings.retention, now())
+    if not found:
+        return [Finding("retention", "ok", "no row is older than it may be")]
+    told = ", ".join(f"{rows:,} of {name}" for name, rows in found.items())
+    return [Finding("retention", "warn", f"rows that should be gone: {told}", "Run `tieback privacy prune`.")]

@@ -139,6 +139,18 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 #ads = ["ad_user_data"]              # may be told to ad platforms
 #assumed = true                      # what an event that says nothing is taken to have agreed to
 
+# For how many days `tieback privacy prune` leaves the rows of each table; 0: for ever.
+#[retention]
+#events = 0                  # by when they happened
+#links = 0
+#contacts = 0                # with all their changes, since the last one; so are the next four
+#accounts = 0
+#deals = 0
+#deal_contacts = 0
+#orders = 0
+#quarantine = 0              # refused rows, which hold what their file held
+#vault = 0                   # raw addresses and numbers, since a row last carried them
+
 #[report]
 #model = "linear"            # shown unless --model says otherwise
 #few_conversions = 30        # below this, "too few to say"

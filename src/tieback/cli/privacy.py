@@ -70,6 +70,7 @@ def erase(folder: Path, person: str, yes: bool, dry_run: bool) -> None:
     from tieback.cli.load import load
     from tieback.pipeline import refresh
     from tieback.sync import person as people
+    from tieback.sync import unfinished
 
     workspace = _embedded(folder)
     with opened_ledger(folder) as ledger:
@@ -77,11 +78,11 @@ def erase(folder: Path, person: str, yes: bool, dry_run: bool) -> None:
         if waits := ledger.backlog().rows:
             raise WorkspaceError(f"{waits:,} rows wait in the inbox for the loader of a collector. Call again.")
         with _up_to_date(workspace) as store:
-            is_pending = people.is_pending(store)
+            is_under_way = unfinished.is_under_way(store, unfinished.ERASING)
             try:
                 found = people.person(store, person, _personal(workspace))
             except UsageError:
-                if not is_pending:
+                if not is_under_way:
                     raise
                 found = people.Person((), (), (person,))
             say(f"{len(found.identifiers)} identifiers, {len(found.raw)} raw addresses and numbers.")
@@ -93,8 +94,42 @@ def erase(folder: Path, person: str, yes: bool, dry_run: bool) -> None:
             if found.identifiers:
                 _take_out(store, ledger, found)
                 refresh(store, workspace.settings, full=True)
-        _write_anew(workspace)
+        _write_anew(workspace, unfinished.ERASING)
     _prove(workspace, found)
+
+
+@command.command("prune")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.pass_obj
+def prune(folder: Path, dry_run: bool) -> None:
+    """Take out what is older than [retention] in tieback.toml says.
+
+    Numbers are worked out anew from what is left: revenue whose touches are gone becomes Unattributed. Warehouse and
+    runs are written anew, so that no trace stays in them; earlier runs go. Cut off anywhere, the same command goes on.
+    """
+    from tieback.config import Retention
+    from tieback.pipeline import refresh
+    from tieback.sync import now, retention, unfinished
+
+    workspace = _embedded(folder)
+    kept = workspace.settings.retention
+    if kept == Retention():
+        raise UsageError(
+            "tieback.toml says of no table how long it is kept. Say so, as in\n\n[retention]\nevents = 790  # days"
+        )
+    with opened_file(workspace) as store:
+        at = now()
+        found = retention.expired(store, kept, at)
+        told = ", ".join(f"{rows:,} of {name}" for name, rows in found.items())
+        say(f"Rows that were kept for long enough: {told or 'none'}.")
+        if dry_run or not (found or unfinished.is_under_way(store, unfinished.PRUNING)):
+            return
+        with store.transaction():
+            retention.prune(store, kept, at)
+            unfinished.begin(store, unfinished.PRUNING)
+        refresh(store, workspace.settings)
+    _write_anew(workspace, unfinished.PRUNING)
+    say("They are gone, also from the files, and all numbers were worked out anew.")
 
 
 def _embedded(folder: Path) -> Workspace:
@@ -149,17 +184,16 @@ def _take_out(store: DuckDB, ledger: Ledger, found: Person) -> None:
     say(f"Erased or emptied rows: {told or 'none'}.")
 
 
-def _write_anew(workspace: Workspace) -> None:
-    """Warehouse and runs without the bytes of what is gone; earlier runs held the person, so that one is left."""
-    from tieback.sync import person as people
-    from tieback.sync.vault import written_anew
+def _write_anew(workspace: Workspace, what: str) -> None:
+    """Warehouse and runs without the bytes of what is gone; earlier runs held it, so that one is left. Ends `what`."""
+    from tieback.sync import unfinished
+    from tieback.sync.vault import write_anew
 
     with opened_file(workspace) as store:
-        fresh = written_anew(store, workspace.warehouse)
-    fresh.replace(workspace.warehouse)
+        write_anew(store, workspace.warehouse)
     shutil.rmtree(workspace.runs, ignore_errors=True)
     with opened_file(workspace) as store:  # publishes the newest run, since none is
-        people.settled(store)
+        unfinished.end(store, what)
 
 
 def _prove(workspace: Workspace, found: Person) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tieback.collect.cells import text
-from tieback.config import SIGNALS, Consent
+from tieback.config import PURPOSES, SIGNALS, Consent
 
 _ADS = ("ad_personalization", "ad_storage", "ad_user_data")
 # Categories are named by whoever set the banner up: these are the words of common ones.
@@ -64,8 +64,8 @@ def with_purposes(row: dict[str, Any], headers: Mapping[str, str], needs: Consen
         return given
     words = [f"{signal}={'granted' if said[signal] else 'denied'}" for signal in SIGNALS if signal in said]
     given["consent_signals"] = " ".join([*words, *(["gpc=1"] if has_gpc else [])])
-    for purpose, needed in (("analytics", needs.analytics), ("attribution", needs.attribution), ("ads", needs.ads)):
-        answers = [said.get(signal) for signal in needed]
+    for purpose in PURPOSES:
+        answers = [said.get(signal) for signal in getattr(needs, purpose)]
         refused = False in answers or (purpose == "ads" and has_gpc)
         agreed = False if refused else True if answers and all(answers) else None
         column = f"consent_{purpose}"

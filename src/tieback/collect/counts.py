@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,6 +12,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from tieback.store.ledger import Backlog, Incoming
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row on its way in; `bot` says why it is taken for a bot's, "" for people. refused: purposes without consent."""
+
+    row: Incoming
+    bot: str = ""
+    refused: tuple[str, ...] = ()
 
 
 class Counts:
@@ -36,6 +46,12 @@ class Counts:
             ["source", "reason"],
             registry=self._registry,
         )
+        self._no_consent = Counter(
+            "tieback_no_consent_events",
+            "Accepted events that refuse a purpose",
+            ["source", "purpose"],
+            registry=self._registry,
+        )
         self._seconds = Histogram(
             "tieback_answer_seconds",
             "From a whole request to its answer",
@@ -46,17 +62,21 @@ class Counts:
         self._waiting = Gauge("tieback_inbox_waiting", "Rows that are no facts yet", registry=self._registry)
         self._lag = Gauge("tieback_inbox_lag_seconds", "Age of the oldest of them", registry=self._registry)
 
-    def taken(self, source: str, rows: Sequence[Incoming], new: Sequence[bool], bots: Sequence[str]) -> None:
-        """Count `rows` that are safe, the `new` ones and the others; bots: why each is taken for a bot's, "" for none.
+    def taken(self, source: str, rows: Sequence[Told], new: Sequence[bool]) -> None:
+        """Count `rows` that are safe, the `new` ones and the others.
 
-        Of that reason its sort counts (`search engine` of `search engine: Googlebot`): there are as many names as bots.
+        Of a bot its sort counts (`search engine` of `search engine: Googlebot`): there are as many names as bots.
         """
         outcomes: dict[str, int] = {}
-        for row, is_new, bot in zip(rows, new, bots, strict=True):
-            outcome = "duplicate" if not is_new else "quarantined" if row.reason else "accepted"
+        for told, is_new in zip(rows, new, strict=True):
+            outcome = "duplicate" if not is_new else "quarantined" if told.row.reason else "accepted"
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
-            if bot and outcome == "accepted":
-                self._bots.labels(source, bot.partition(":")[0]).inc()
+            if outcome != "accepted":
+                continue
+            if told.bot:
+                self._bots.labels(source, told.bot.partition(":")[0]).inc()
+            for purpose in told.refused:
+                self._no_consent.labels(source, purpose).inc()
         for outcome, events in outcomes.items():
             self._events.labels(source, outcome).inc(events)
 

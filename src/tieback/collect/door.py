@@ -12,7 +12,7 @@ import msgspec
 
 from tieback.collect.addresses import masked
 from tieback.collect.consent import with_purposes
-from tieback.collect.counts import Counts
+from tieback.collect.counts import Counts, Told
 from tieback.collect.limits import Guesses, Limits
 from tieback.collect.requests import (
     Answer,
@@ -23,7 +23,7 @@ from tieback.collect.requests import (
     UnreadableError,
     Wire,
 )
-from tieback.config import Consent
+from tieback.config import PURPOSES, Consent
 from tieback.schema.bots import bot_reason
 from tieback.store.ledger import BusyError, Incoming, Source
 
@@ -109,16 +109,16 @@ class Door:
             return batch.otherwise or _later("More than this source may send", wait)
         try:
             rows = list(self._rows(source.name, batch, request))
-            new = await self._kept(rows, None if batch.otherwise is None else _PATIENCE_SECONDS)
+            new = await self._kept([each.row for each in rows], None if batch.otherwise is None else _PATIENCE_SECONDS)
         except BusyError as error:
             self._counts.refused(wire.name, "busy")
             return batch.otherwise or refusal(
                 503, "Not taken in; send it again", {"retry-after": str(error.retry_after_seconds)}
             )
-        self._counts.taken(source.name, rows, new, _bot_reasons(batch))
+        self._counts.taken(source.name, rows, new)
         return wire.accepted(batch)
 
-    def _rows(self, source: str, batch: Batch, request: Request) -> Iterable[Incoming]:
+    def _rows(self, source: str, batch: Batch, request: Request) -> Iterable[Told]:
         visitor_ip = request.client_ip if _is_browser(request.headers) else ""
         for each in batch.collected:
             row = with_purposes(each.row, request.headers, self._needs)
@@ -127,9 +127,14 @@ class Door:
                 row["country"] = country
             if self._keep_masked_ip and (network := masked(ip)):
                 row["properties"] = {**row.get("properties", {}), "ip": network}
-            yield _row(source, each.message_id, row, request)
+            agent = row.get("user_agent")
+            yield Told(
+                _row(source, each.message_id, row, request),
+                bot_reason(agent) if isinstance(agent, str) else "",
+                tuple([purpose for purpose in PURPOSES if row.get(f"consent_{purpose}") is False]),
+            )
         for bad in batch.malformed:
-            yield _malformed(source, bad, request)
+            yield Told(_malformed(source, bad, request))
 
     async def _kept(self, rows: Sequence[Incoming], patience_seconds: float | None) -> list[bool]:
         """Whether each row is new, once all are on disk. Raises BusyError, also when patience runs out before."""
@@ -155,12 +160,6 @@ def _later(reason: str, wait_seconds: int) -> Answer:
 def _is_browser(headers: Mapping[str, str]) -> bool:
     """True for what a browser itself sends: a server that relays may copy a user agent, but says of no site its own."""
     return headers.get("user-agent", "").startswith("Mozilla/") and ("origin" in headers or "sec-fetch-site" in headers)
-
-
-def _bot_reasons(batch: Batch) -> list[str]:
-    """Why each row of `batch` is taken for a bot's, as the rows will be once they are facts; "" for people."""
-    agents = (each.row.get("user_agent") for each in batch.collected)
-    return [bot_reason(agent) if isinstance(agent, str) else "" for agent in agents] + [""] * len(batch.malformed)
 
 
 def _row(source: str, told_id: str, row: dict[str, Any], request: Request) -> Incoming:

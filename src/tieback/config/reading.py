@@ -13,6 +13,7 @@ from tieback.config.settings import (
     DEFAULT_CONVERSIONS,
     DEFAULT_STAGES,
     ORDER_KINDS,
+    PURPOSES,
     SIGNALS,
     STAGES,
     ChannelRule,
@@ -22,6 +23,7 @@ from tieback.config.settings import (
     Exclude,
     Identity,
     Report,
+    Retention,
     Settings,
     Touches,
     Traffic,
@@ -76,6 +78,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
         "conversions": Conversion,
         "exclude": Exclude,
         "consent": Consent,
+        "retention": Retention,
         "report": Report,
         "collect": Collect,
     },
@@ -108,7 +111,7 @@ def _check(settings: Settings, where: str) -> None:
                 f"{where}: [[channels]] number {number} cannot be called {rule.channel!r}: give the channel a name, "
                 "and not that of the revenue that no touch explains."
             )
-    for purpose in ("analytics", "attribution", "ads"):
+    for purpose in PURPOSES:
         for signal in getattr(settings.consent, purpose):
             if signal not in SIGNALS:
                 raise ConfigError(

@@ -85,6 +85,7 @@ SIGNALS = (
     *("ad_personalization", "ad_storage", "ad_user_data", "analytics_storage"),
     *("functionality_storage", "personalization_storage", "security_storage"),
 )  # of Consent Mode
+PURPOSES = ("analytics", "attribution", "ads")
 
 
 class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +99,24 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attribution: tuple[str, ...] = ("ad_storage",)
     ads: tuple[str, ...] = ("ad_user_data",)
     assumed: bool = True
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[retention]: for how many days `tieback privacy prune` leaves the rows of each table; 0 for ever.
+
+    An event, a tie and a refused row are as old as they say. A contact, account, deal, role or order goes with all its
+    changes when the last one is too old; a raw address or number when no row has carried it for so long.
+    """
+
+    events: NotNegative = 0
+    links: NotNegative = 0
+    contacts: NotNegative = 0
+    accounts: NotNegative = 0
+    deals: NotNegative = 0
+    deal_contacts: NotNegative = 0
+    orders: NotNegative = 0
+    quarantine: NotNegative = 0
+    vault: NotNegative = 0
 
 
 CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")  # of a channel rule
@@ -242,6 +261,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conversions: dict[str, Conversion] = msgspec.field(default_factory=lambda: dict(DEFAULT_CONVERSIONS))
     exclude: Exclude = Exclude()
     consent: Consent = Consent()
+    retention: Retention = Retention()
     models: dict[str, dict[str, Any]] = msgspec.field(default_factory=lambda: dict(DEFAULT_MODELS))
     report: Report = Report()
     collect: Collect = Collect()

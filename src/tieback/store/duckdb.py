@@ -85,7 +85,7 @@ class DuckDB(Engine):
         is_new = path is not None and not path.exists()
         with _plain_errors("the workspace", ""):
             try:
-                self.door = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=settings)
+                self.door = _connected(path, read_only, settings)
                 self.door.execute("SET TimeZone = 'UTC'")
                 self.door.execute("SET enable_progress_bar_print = false")  # refused on connecting
                 self._prepare()
@@ -296,6 +296,25 @@ def _interruptible(door: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, heard)
+
+
+def _connected(path: Path | None, read_only: bool, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """A connection to the file that stands at `path` once it is held: another may just have put a new one there."""
+    if path is None:
+        return duckdb.connect(":memory:", config=settings)
+    while True:
+        before = _file_number(path)
+        door = duckdb.connect(str(path), read_only=read_only, config=settings)
+        if before in (None, _file_number(path)):
+            return door
+        door.close()
+
+
+def _file_number(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from tieback.sync.delivery import Personal
 from tieback.sync.lookups import fill
 from tieback.sync.quarantine import WIPED
 from tieback.sync.readers import sql_text
+from tieback.sync.unfinished import ERASING, begin
 
-PENDING = "erasing"  # the remembered value that says that an erasure is under way
 _SHORTEST = 6  # characters of a word that can be searched for among bytes: shorter ones stand everywhere
 _COLUMNS = {column: kind for kind, column in IDENTIFIERS.items()}
 _OWN = {"events": None, "contacts": "contact", "deal_contacts": "contact"}  # rows that are about the person go
@@ -127,19 +127,8 @@ def erase_facts(store: DuckDB, of: Person) -> dict[str, int]:
         f"UPDATE quarantine SET raw = '{WIPED}', reason = 'erased with the person' WHERE {_holds(store, of.words)}"
     )
     gone["quarantine"] = _count(emptied)
-    store.execute("DELETE FROM workspace WHERE name = ?", [PENDING])
-    store.execute("INSERT INTO workspace VALUES (?, 'yes')", [PENDING])
+    begin(store, ERASING)
     return gone
-
-
-def is_pending(store: DuckDB) -> bool:
-    """True when an erasure was cut off after its facts were gone."""
-    return bool(store.rows("SELECT 1 AS held FROM workspace WHERE name = ?", [PENDING]))
-
-
-def settled(store: DuckDB) -> None:
-    """Note that the erasure under way is done."""
-    store.execute("DELETE FROM workspace WHERE name = ?", [PENDING])
 
 
 def hits(store: DuckDB, words: tuple[str, ...]) -> list[str]:

@@ -26,7 +26,6 @@ def wipe(path: Path, memory: str) -> Wiped:
     content and the words quoted in the reason go. Facts keep their hashes and lose nothing.
     Raises WorkspaceError when there is no room for the new file; the values are deleted even then.
     """
-    path = path.resolve()  # a link stays one
     with DuckDB(path, memory=memory) as store:
         with store.transaction():
             values = int(store.execute("DELETE FROM vault").fetchall()[0][0])
@@ -35,19 +34,21 @@ def wipe(path: Path, memory: str) -> Wiped:
                 f"reason = regexp_replace(reason, '^\".*\" ', 'it ', 's') WHERE raw <> '{WIPED}'"
             )
             emptied = int(refused.fetchall()[0][0])
-        fresh = written_anew(store, path)
-    fresh.replace(path)
+        write_anew(store, path)
     return Wiped(values, emptied)
 
 
-def written_anew(store: DuckDB, path: Path) -> Path:
-    """A copy of `store`, whose file is `path`, beside it: without the bytes of what was deleted, which stay otherwise.
+def write_anew(store: DuckDB, path: Path) -> None:
+    """Put a copy of `store` in the place of its file at `path`, without the bytes of what was deleted.
 
-    Raises WorkspaceError when there is no room for it.
+    The file is replaced while it is held, so that nobody writes to the old one in between; nothing may be written to
+    `store` afterwards. Raises WorkspaceError when there is no room.
     """
+    path = path.resolve()  # a link stays one
     fresh = path.with_name(path.name + ".fresh")
     fresh.unlink(missing_ok=True)
     try:
+        store.execute("CHECKPOINT")  # else the old file would, as it is let go, and remove the new one's log
         _copy(store, fresh)
     except WorkspaceError as error:
         for left in (fresh, fresh.with_name(fresh.name + ".wal")):
@@ -56,7 +57,7 @@ def written_anew(store: DuckDB, path: Path) -> Path:
             f"What was to go is deleted, but traces of it may stay in {path.name}: there is no room to write it "
             f"anew beside the old one. Free {path.stat().st_size // 2**20 + 1} MB and call again."
         ) from error
-    return fresh
+    fresh.replace(path)
 
 
 def _copy(store: DuckDB, fresh: Path) -> None:
