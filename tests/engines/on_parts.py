@@ -9,7 +9,10 @@ from tieback.schema import Table
 from tieback.store import DuckDB, Engine
 
 GAPS: dict[str, str] = {}
-SLOW = ("test_olist", "test_readers", "test_broken", "test_the_demo_company", "test_what_one_more_visit_touches")
+SLOW = (
+    *("test_olist", "test_readers", "test_broken", "test_the_demo_company", "test_what_one_more_visit_touches"),
+    "test_a_run_after_each_kind_of_change",
+)
 
 
 class _InParts(DuckDB):

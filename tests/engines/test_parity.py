@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engines.basics import basics
+from tests.engines.conftest import WHOLE
 from tests.engines.many import WORLDS, demo_facts, fill, made_of_many, many, small
 from tests.engines.same import Row, assert_same, opinions, ordered
 from tests.facts import put
@@ -83,18 +84,25 @@ def test_what_one_more_visit_touches(engine: Engine) -> None:
 
 
 def test_a_run_after_each_kind_of_change(engine: Engine) -> None:
-    """Law 4: one new fact after another, each brought in by what it touches, as DuckDB makes them from scratch."""
+    """Law 4: one new fact after another, each brought in by what it touches, as DuckDB makes them from scratch.
+
+    On other engines some kinds, unless in `make engines-whole`.
+    """
+    kinds = CHANGES if WHOLE or isinstance(engine, DuckDB) else SOME_CHANGES
     fill(engine, core())
     refresh(engine, SETTINGS)
     with DuckDB(None) as other:
         fill(other, core())
-        for number, (name, row) in enumerate(CHANGES.values()):
+        for number, (name, row) in enumerate(CHANGES[kind] for kind in kinds):
             for store in (engine, other):
                 put(store, name, [{**row, "received_at": START + timedelta(days=900 + number)}])
             assert freshness.plan(engine, SETTINGS).since is not None
             refresh(engine, SETTINGS)
             refresh(other, SETTINGS, full=True)
             assert_same(opinions(engine), opinions(other))
+
+
+SOME_CHANGES = ("a tie of two people", "a deal that moved", "restated spend")
 
 
 def _of(world: World, *visits: dict[str, Any]) -> dict[str, list[Row]]:
