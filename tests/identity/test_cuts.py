@@ -61,6 +61,22 @@ def test_no_person_breaks_a_rule_whatever_came_in_whatever_order(events: Any, ti
     assert outcome(TIGHT, **shuffled) == first
 
 
+@settings(max_examples=6)
+@given(many_events, many_links, st.sampled_from(["a1", "a2", "a3"]), st.sampled_from(["k1", "k2"]))
+def test_unmerge_restores_whatever_was(events: Any, ties: Any, device: str, customer: str) -> None:
+    """A tie that came and was removed leaves people and cuts as if it had never come."""
+    wrong = (f"anonymous:{device}", f"customer:{customer}")
+    known = [event("2026-01-01", anonymous_id=each) for each in ("a1", "a2", "a3")]
+    before = {
+        "events": [*known, *(event(at, **carried) for carried, at in events)],
+        "links": [link(*ends, at, deleted=gone) for *ends, at, gone in ties if set(ends) != set(wrong)],
+        "orders": [order(customer_id=each, email_hash="e1") for each in ("k1", "k2")],
+    }
+    wrongs = [link(*wrong, "2026-02-01"), link(*reversed(wrong), "2026-02-02", deleted=True)]
+    after = {**before, "links": [*before["links"], *wrongs]}
+    assert outcome(TIGHT, **after) == outcome(TIGHT, **before)
+
+
 def together(store: Any, *names: str) -> bool:
     """True when the identifiers written kind:value are one person's."""
     person = persons(store)
