@@ -112,6 +112,20 @@ def test_one_new_fact_is_brought_in_by_what_it_touches(change: str) -> None:
         assert found == opinions(store)
 
 
+def test_a_fact_that_came_when_the_clock_had_jumped_back_counts() -> None:
+    """It seems to be older than what the run has seen: the run is made whole, and misses nothing."""
+    with DuckDB(None) as store:
+        _deliver(store, core().rows(), 5)
+        refresh(store, SETTINGS)
+        before = opinions(store)
+        _deliver(store, [("events", VISIT)], 1)
+        refresh(store, SETTINGS)
+        found = opinions(store)
+        refresh(store, SETTINGS, full=True)
+        assert before != found
+        assert found == opinions(store)
+
+
 def test_settings_are_the_same_when_they_come_back_from_where_a_run_keeps_them() -> None:
     """Defaults written as whole numbers too: else every run under them would be a whole one."""
     kept = msgspec.json.decode(msgspec.json.encode(Settings()), type=Settings)
