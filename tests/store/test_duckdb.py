@@ -7,7 +7,9 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import ibis
 import pytest
 
@@ -18,6 +20,7 @@ from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, TABLES
 from tieback.schema.relations import current, fitted, relation
 from tieback.store import DuckDB, StatementError
 from tieback.store.migrations import migrate
+from tieback.sync.vault import write_anew
 
 
 def in_another_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -167,3 +170,42 @@ def test_a_failed_statement_says_what_it_was_building() -> None:
     with DuckDB(None) as store, pytest.raises(StatementError, match="Building 'people' on duckdb failed") as caught:
         store.execute("SELECT * FROM nowhere", building="people")
     assert caught.value.sql == "SELECT * FROM nowhere"
+
+
+def test_who_opens_a_file_just_as_it_is_replaced_has_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is written would go with the old file."""
+    with DuckDB(tmp_path / "w.duckdb"):
+        pass
+    with DuckDB(tmp_path / "new.duckdb") as store:
+        store.execute("INSERT INTO workspace VALUES ('which', 'new')")
+    connect = duckdb.connect
+
+    def late(path: str, **given: Any) -> duckdb.DuckDBPyConnection:
+        door = connect(path, **given)
+        if (tmp_path / "new.duckdb").exists():
+            (tmp_path / "new.duckdb").replace(path)
+        return door
+
+    monkeypatch.setattr(duckdb, "connect", late)
+    with DuckDB(tmp_path / "w.duckdb") as store:
+        assert store.rows("SELECT value FROM workspace WHERE name = 'which'") == [{"value": "new"}]
+
+
+def test_what_is_written_to_a_file_that_has_just_replaced_another_stays(tmp_path: Path) -> None:
+    """Whoever let go of the old one last takes nothing of the new one's along."""
+    with DuckDB(tmp_path / "w.duckdb") as store:
+        store.execute("INSERT INTO workspace VALUES ('a', '1')")
+        write_anew(store, tmp_path / "w.duckdb")
+        code = """
+            import os, sys
+            from pathlib import Path
+            from tieback.store import DuckDB
+            store = DuckDB(Path(sys.argv[1]))
+            store.execute("INSERT INTO workspace VALUES ('b', '2')")
+            os._exit(0)  # before it goes from the log into the file
+        """
+        assert in_another_process(code, tmp_path / "w.duckdb").returncode == 0
+    with DuckDB(tmp_path / "w.duckdb") as store:
+        assert [row["name"] for row in store.rows("SELECT name FROM workspace WHERE name IN ('a', 'b')")] == ["a", "b"]
