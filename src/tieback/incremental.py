@@ -157,7 +157,8 @@ class Update:
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
         events, people = near.facts.events, near.now
         junk = engine.scratch("junk", attribution.junk_identifiers(events, people))
-        sessions = engine.scratch("sessions", attribution.sessions(events, people, junk, staff, settings))
+        touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
+        sessions = engine.scratch("sessions", attribution.sessions(touches, events, people, staff, settings))
         found = attribution.touchpoints(sessions, settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
 

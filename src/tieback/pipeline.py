@@ -102,7 +102,8 @@ def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     parts, found = engine.parts(TABLES["events"]), []
     for part in range(parts):
         events = attribution.of_devices(at.events, junk, part, parts)
-        some = attribution.sessions(events, at.people, junk, staff, settings)
+        touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
+        some = attribution.sessions(touches, events, at.people, staff, settings)
         found.append(engine.scratch(f"sessions_{part}", some))
     sessions = ibis.union(*found) if parts > 1 else found[0]  # a click and its visit may be on different devices
     return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))

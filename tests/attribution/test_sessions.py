@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import junk_identifiers, sessions, staff
+from tieback.attribution import junk_identifiers, possible_touches, sessions, staff
 from tieback.attribution.sessions import with_page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
 from tieback.schema import FACTS, OPINIONS
@@ -47,7 +47,8 @@ def engine() -> DuckDB:
 
 def _sessions(settings: Settings) -> Any:
     junk = junk_identifiers(AT.events, AT.people)
-    return sessions(AT.events, AT.people, junk, staff(AT, AT.people, settings.exclude), settings)
+    found = possible_touches(AT.events, junk, settings)
+    return sessions(found, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
 
 def found(

@@ -9,7 +9,7 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import junk_identifiers, sessions, staff, touchpoints
+from tieback.attribution import junk_identifiers, possible_touches, sessions, staff, touchpoints
 from tieback.config import Consent, Exclude, Settings, Touches
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
@@ -40,7 +40,8 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
 
 def _sessions(settings: Settings) -> ibis.Table:
     junk = junk_identifiers(AT.events, AT.people)
-    return sessions(AT.events, AT.people, junk, staff(AT, AT.people, settings.exclude), settings)
+    found = possible_touches(AT.events, junk, settings)
+    return sessions(found, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
 
 def test_a_touch_shows_what_it_is() -> None:

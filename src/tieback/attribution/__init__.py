@@ -13,7 +13,7 @@ from tieback.attribution.journeys import candidates, converted_paths, of_subject
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
 from tieback.attribution.rates import rates_of_moments, rates_of_spend, refuse_missing
-from tieback.attribution.sessions import junk_identifiers, of_devices, sessions
+from tieback.attribution.sessions import junk_identifiers, of_devices, possible_touches, sessions
 from tieback.attribution.touchpoints import touchpoints
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "of_subjects",
     "open_paths",
     "owned",
+    "possible_touches",
     "rates_of_moments",
     "rates_of_spend",
     "refuse_missing",

@@ -1,4 +1,4 @@
-"""From events to touch candidates: web sessions, and single touches such as calls, webinars and ad clicks.
+"""From events to possible touches: web sessions, and single touches such as calls, webinars and ad clicks.
 
 Ten million events pass through here, so the windows see few and narrow columns: campaign changes are looked for among
 tagged events alone, events that neither begin a session nor say anything new about it leave before sessions are
@@ -35,11 +35,25 @@ _LONGEST_DETOUR_SECONDS = 86_400
 
 
 @remembered
-def sessions(events: ir.Table, people: ir.Table, junk: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
-    """Touch candidates before channels, one row each: a web session, or an event that is a touch of its own.
+def possible_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Table:
+    """What may become a touch, one narrow row each: a web session, or an event that is a touch of its own.
 
-    events: the fact; people: the opinion (PEOPLE); junk: as `junk_identifiers` finds it;
-    staff: as `tieback.attribution.staff` finds them. Out:
+    events: the fact; junk: as `junk_identifiers` finds it. Out: touch_id, begins_at, bot_reason, consent_… (1 unless
+    any of its events refuses), login_key and device_key (rank and value of an identifier), kind. It is to be kept, as
+    `sessions` looks at it several times.
+    """
+    events = events.mutate(
+        bot_reason=barred(events.bot_reason, settings.exclude),
+        **{name: agreed(events[name], settings).ifelse(1, 0) for name in _PURPOSES},
+    )
+    return _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
+
+
+@remembered
+def sessions(touches: ir.Table, events: ir.Table, people: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
+    """The possible `touches` with whose they are and the details of their first event, before channels.
+
+    events: the fact; people: the opinion (PEOPLE); staff: as `tieback.attribution.staff` finds them. Out:
 
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
@@ -50,11 +64,6 @@ def sessions(events: ir.Table, people: ir.Table, junk: ir.Table, staff: ir.Table
     bot_reason: of any of its events that may not count; is_internal: of one of the workspace's own people or devices.
     is_refused: any of its events refuses attribution; is_measured: none of them refuses measurement.
     """
-    events = events.mutate(
-        bot_reason=barred(events.bot_reason, settings.exclude),
-        **{name: agreed(events[name], settings).ifelse(1, 0) for name in _PURPOSES},
-    )
-    touches = _web_sessions(events, junk, settings).union(_single_touches(events, junk, settings))
     touches = _with_person(_by_login(touches), people)
     return _with_details(_with_internal(touches, staff, settings), events)
 

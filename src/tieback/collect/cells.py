@@ -92,7 +92,7 @@ def text(value: Any) -> str:
     """A text or number as a cell, without blanks around it; "" for anything else."""
     if isinstance(value, str):
         return value.replace("\x00", "").strip()
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     return str(value)
 
@@ -102,7 +102,7 @@ def number(value: Any) -> float | int | None:
     if isinstance(value, str):
         written = value.strip()
         return float(written) if _NUMBER.fullmatch(written) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if abs(value) < 10**12 else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tieback.collect.cells import text
@@ -20,6 +21,7 @@ _CATEGORIES = {
     **{signal: (signal,) for signal in SIGNALS},
 }
 _SAID = {"granted": True, "denied": False, "true": True, "false": False}
+_REMEMBERED = 10_000  # ways to answer
 
 
 def signals(said: Iterable[tuple[Any, Any]]) -> dict[str, bool]:
@@ -62,13 +64,25 @@ def with_purposes(row: dict[str, Any], headers: Mapping[str, str], needs: Consen
     said, has_gpc = given.pop("consent", {}), given.pop("gpc", False) is True or headers.get("sec-gpc") == "1"
     if not said and not has_gpc:
         return given
-    words = [f"{signal}={'granted' if said[signal] else 'denied'}" for signal in SIGNALS if signal in said]
-    given["consent_signals"] = " ".join([*words, *(["gpc=1"] if has_gpc else [])])
-    for purpose in PURPOSES:
-        answers = [said.get(signal) for signal in getattr(needs, purpose)]
-        refused = False in answers or (purpose == "ads" and has_gpc)
-        agreed = False if refused else True if answers and all(answers) else None
-        column = f"consent_{purpose}"
-        if agreed is not None and given.get(column) is not False:
+    given["consent_signals"], answers = _told(tuple(said.items()), has_gpc, needs)
+    for column, agreed in answers:
+        if given.get(column) is not False:
             given[column] = agreed
     return given
+
+
+@lru_cache(_REMEMBERED)
+def _told(
+    said: tuple[tuple[str, bool], ...], has_gpc: bool, needs: Consent
+) -> tuple[str, tuple[tuple[str, bool], ...]]:
+    """The signals in words, and the columns consent_… of the purposes that they agree to or refuse."""
+    known = dict(said)
+    words = [f"{signal}={'granted' if known[signal] else 'denied'}" for signal in SIGNALS if signal in known]
+    answers = []
+    for purpose in PURPOSES:
+        needed = [known.get(signal) for signal in getattr(needs, purpose)]
+        if False in needed or (purpose == "ads" and has_gpc):
+            answers.append((f"consent_{purpose}", False))
+        elif needed and all(needed):
+            answers.append((f"consent_{purpose}", True))
+    return " ".join([*words, *(["gpc=1"] if has_gpc else [])]), tuple(answers)

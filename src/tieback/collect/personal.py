@@ -50,7 +50,7 @@ def _sort(name: str) -> str:
 def _cleaned(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return _blotted(value)
-    if isinstance(value, dict | list):
+    if isinstance(value, (dict, list)):
         if depth == _DEEPEST:
             raise RecursionError
         return _fields(value, depth + 1) if isinstance(value, dict) else [_cleaned(each, depth + 1) for each in value]

@@ -218,7 +218,7 @@ def _instant(value: Any) -> datetime:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
             return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             return _EPOCH + timedelta(seconds=value / 1000 if abs(value) >= 1e11 else value)
     except (ValueError, OverflowError):
         pass
@@ -293,7 +293,7 @@ def _amount(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return value if is_number and abs(value) < 1e12 else None
 
 

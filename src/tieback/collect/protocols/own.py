@@ -103,7 +103,7 @@ def _collected(event: dict[str, Any], request: Request) -> Collected:
             if not isinstance(value, dict):
                 raise RefusedError("`properties` is no object")
             row[name] = without_personal(value)
-        elif isinstance(value, dict | list):
+        elif isinstance(value, (dict, list)):
             raise RefusedError(f"`{name}` is no plain value")
     row["occurred_at"] = _instant(row.get("occurred_at"), request.received_at)
     if given := _consent(event):
