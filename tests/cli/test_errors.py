@@ -126,6 +126,8 @@ def test_a_wrong_call_says_what_to_do(
         ("[report]\ncurrency = 'EUR'", "in [report]. Did you mean 'currency' in the top level?"),
         ("half_life = 3", "Known: channels, collect, consent, conversions"),
         ("[models]", "[models] names no model"),
+        ("[retention]\nevents = 99999999", "[retention] events: expected a whole number <= 36500."),
+        ("[retention]\nspend = 3", "unknown key 'spend' in [retention]. Known: accounts,"),
         ("[models.all]\ntype = 'linear'", "a model cannot be called 'all'"),
         ("[models.'a,b']\ntype = 'linear'", "a model cannot be called 'a,b'"),
         ("[models.'']\ntype = 'linear'", "a model cannot be called ''"),

@@ -19,6 +19,7 @@ _THREE_DECIMALS = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
+KeptDays = Annotated[int, Meta(ge=0, le=36_500)]
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 
 
@@ -108,15 +109,15 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     changes when the last one is too old; a raw address or number when no row has carried it for so long.
     """
 
-    events: NotNegative = 0
-    links: NotNegative = 0
-    contacts: NotNegative = 0
-    accounts: NotNegative = 0
-    deals: NotNegative = 0
-    deal_contacts: NotNegative = 0
-    orders: NotNegative = 0
-    quarantine: NotNegative = 0
-    vault: NotNegative = 0
+    events: KeptDays = 0
+    links: KeptDays = 0
+    contacts: KeptDays = 0
+    accounts: KeptDays = 0
+    deals: KeptDays = 0
+    deal_contacts: KeptDays = 0
+    orders: KeptDays = 0
+    quarantine: KeptDays = 0
+    vault: KeptDays = 0
 
 
 CONDITIONS = ("source", "medium", "campaign", "referrer", "click_id", "kind")  # of a channel rule
