@@ -109,8 +109,9 @@ def visited(browser: Browser, address: str, served: Served, client: str) -> None
     told = len(STORIES[client])
     at_the_end = sum(event.get("name") in ON_LEAVE for event in STORIES[client])
     comes(lambda: taken_in() >= told - at_the_end)
-    context.close()
+    page.close(run_before_unload=True)  # the context lives on: what a page tells as it is left may still be on its way
     comes(lambda: taken_in() >= told)
+    context.close()
 
 
 @pytest.fixture(scope="module")
