@@ -117,6 +117,7 @@ def prune(folder: Path, dry_run: bool) -> None:
         raise UsageError(
             "tieback.toml says of no table how long it is kept. Say so, as in\n\n[retention]\nevents = 790  # days"
         )
+    _need_data(workspace)
     with opened_file(workspace) as store:
         at = now()
         found = retention.expired(store, kept, at)
@@ -144,13 +145,17 @@ def _embedded(folder: Path) -> Workspace:
     return workspace
 
 
+def _need_data(workspace: Workspace) -> None:
+    if not workspace.warehouse.exists():
+        raise WorkspaceError(f"{workspace.folder} holds no data yet: nobody is known.")
+
+
 @contextmanager
 def _up_to_date(workspace: Workspace) -> Iterator[DuckDB]:
     """The warehouse, its people worked out from all facts."""
     from tieback.pipeline import refresh
 
-    if not workspace.warehouse.exists():
-        raise WorkspaceError(f"{workspace.folder} holds no data yet: nobody is known.")
+    _need_data(workspace)
     with opened_file(workspace) as store:
         refresh(store, workspace.settings)
         yield store

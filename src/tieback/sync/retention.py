@@ -31,8 +31,7 @@ def prune(store: DuckDB, kept: Retention, at: datetime) -> None:
 
     Of what has a history, such as a deal, all rows go once the newest is too old.
     """
-    # What is too old is decided for all tables before any of it goes: the vault's entries by the rows of others.
-    for name, condition in reversed(list(_old(kept, at))):
+    for name, condition in _old(kept, at):
         store.execute(f"DELETE FROM {name} WHERE {condition}")
 
 
