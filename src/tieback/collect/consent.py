@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from tieback.collect.cells import text
 from tieback.config import PURPOSES, SIGNALS, Consent
@@ -22,6 +22,7 @@ _CATEGORIES = {
 }
 _SAID = {"granted": True, "denied": False, "true": True, "false": False}
 _REMEMBERED = 10_000  # ways to answer
+_Found = TypeVar("_Found")
 
 
 def signals(said: Iterable[tuple[Any, Any]]) -> dict[str, bool]:
@@ -31,11 +32,17 @@ def signals(said: Iterable[tuple[Any, Any]]) -> dict[str, bool]:
     """
     found: dict[str, bool] = {}
     for name, answer in said:
-        agreed = answer if isinstance(answer, bool) else _SAID.get(text(answer).lower())
+        agreed = answer if isinstance(answer, bool) else _looked_up(_SAID, answer)
         if agreed is not None:
-            for signal in _CATEGORIES.get(text(name).lower(), ()):
+            for signal in _looked_up(_CATEGORIES, name) or ():
                 found[signal] = agreed and found.get(signal, True)
     return found
+
+
+def _looked_up(known: Mapping[str, _Found], said: Any) -> _Found | None:
+    """What `known` has for that word, letter case and blanks around it ignored."""
+    found = known.get(said) if isinstance(said, str) else None  # as nearly all say it
+    return known.get(text(said).lower()) if found is None else found
 
 
 def of_banner(consent: Any, consent_management: Any) -> dict[str, bool]:
