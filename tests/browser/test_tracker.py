@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,39 @@ def test_a_marked_form_tells_who_filled_it_in_and_no_other_does(page: Page, site
     assert (form["name"], form["email"], form["phone"]) == ("test-ride", "ann@acme.example", "+44 20 7946 0000")
     assert "My secret" not in str(events)
     assert "ann@acme.example" not in str([each for each in events if each is not form])
+
+
+def test_addresses_and_numbers_leave_as_their_sha_256_where_the_tag_asks_for_it(
+    device: Device, sites: Sites, collector: Collector
+) -> None:
+    """Of forms and logins, also one that is an address itself, of any length and script; nothing keeps them raw."""
+    context = device()
+    page = context.new_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append((request.post_data or "") if "/v1/" in request.url else ""))
+    page.goto(sites("data-hash").at("form.html?utm_source=hashes"))
+    page.fill("form [type=email]", " Ann@Acme.example")
+    page.fill("form [type=tel]", "0044 (0)20 7946-0000")
+    page.click("#book")
+    page.wait_for_url("**/thanks.html*")
+    long = f"{'münchen.' * 20}x@acme.example"
+    page.evaluate("(long) => { tieback('identify', 'Ann@acme.example'); tieback('identify', 7, {email: long}) }", long)
+    page.evaluate("tieback('identify', 8, {email: 'none', phone: '030 123456'})")
+    events = collector.comes("hashes", lambda events: of(events, "form"))
+    [form] = of(events, "form")
+    ann = sha256(b"ann@acme.example").hexdigest()
+    assert (form["email"], form["phone"]) == (ann, sha256(b"+442079460000").hexdigest())
+    collector.comes("hashes", lambda events: of(events, "identify"))
+    answered(page)
+    logins = {
+        (row.get("user_id"), row.get("email"), row.get("phone"))
+        for row in collector.rows()
+        if row["kind"] == "identify"
+    }
+    assert logins >= {(None, ann, None), ("7", sha256(long.encode()).hexdigest(), None), ("8", None, None)}
+    held = str([*sent, *page.evaluate("Object.values(localStorage)")]).lower()
+    assert ann in held
+    assert [raw for raw in ("@acme.example", "7946", "123456") if raw in held] == []
 
 
 def test_revenue_group_and_privacy_signal_come_along(device: Device, sites: Sites, collector: Collector) -> None:

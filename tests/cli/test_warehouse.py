@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from tests.cli.company import tieback
 from tests.disks import on_a_disk_of_its_own, read_only
-from tieback.cli.warehouse import opened_file, published
+from tieback.cli.warehouse import SALT, opened_file, published
 from tieback.config import open_workspace
 from tieback.errors import ConfigError, WorkspaceError
 
@@ -31,6 +32,19 @@ def test_a_salt_exchanged_for_another_one_stops_every_command(folder: Path, tmp_
     assert "is not the salt under which this workspace was filled" in str(error)
     (folder / "tieback.salt").write_text(salt)
     assert tieback(folder, "report").exception is None
+
+
+def test_a_workspace_whose_facts_are_hashed_in_an_older_way_is_told_from_one_of_another_salt(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Its salt is right, and yet nobody would be known again."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    older = hashlib.sha256((folder / "tieback.salt").read_text().strip().encode()).hexdigest()
+    with opened_file(open_workspace(folder)) as store:
+        store.execute("UPDATE workspace SET value = ? WHERE name = ?", [older, SALT])
+    error = tieback(folder, "run").exception
+    assert isinstance(error, WorkspaceError)
+    assert "by an earlier tieback" in str(error)
 
 
 def test_a_workspace_that_cannot_be_written_can_be_read(folder: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_robots_are_known_by_their_user_agent(store: DuckDB, tmp_path: Path) -> 
 
 
 def test_addresses_and_numbers_are_normalised_hashed_and_kept_in_the_vault_alone(store: DuckDB, tmp_path: Path) -> None:
-    """The hash is SHA-256 of salt and normalised value; writing a value differently makes no other person."""
+    """The hash is that of salt and SHA-256; writing a value differently makes no other person."""
     rows = (
         "contact_id,E-Mail,Mobile,changed_at\n"
         "1, Jane.Doe@Mail.Acme.co.uk ,030 123456,2025-01-01\n"
@@ -187,13 +187,31 @@ def test_addresses_and_numbers_are_normalised_hashed_and_kept_in_the_vault_alone
     taken(store, tmp_path, "contacts", rows)
     email, phone = "jane.doe@mail.acme.co.uk", "+4930123456"
     expected = (
-        hashlib.sha256(f"salt{email}".encode()).hexdigest(),
+        _hash(email),
         "acme.co.uk",
-        hashlib.sha256(f"salt{phone}".encode()).hexdigest(),
+        _hash(phone),
     )
     found = facts(store, "contacts", "contact_id", "email_hash", "email_domain", "phone_hash")
     assert found == [("1", *expected), ("2", *expected), ("3", None, None, None)]
     assert facts(store, "vault", "raw_value") == [phone, email]
+
+
+def test_a_digest_of_an_address_or_number_is_the_same_person_as_the_address(store: DuckDB, tmp_path: Path) -> None:
+    """As sites, ad platforms and lists hand them over; what they stand for is not known, so the vault has nothing."""
+    email, phone = (hashlib.sha256(value).hexdigest() for value in (b"jane@acme.example", b"+4930123456"))
+    rows = (
+        "contact_id,email,phone,changed_at\n"
+        f"1, {email.upper()} ,{phone},2025-01-01\n"
+        f"2,{email[:-1]},{phone}0,2025-01-01\n"
+    )
+    taken(store, tmp_path, "contacts", rows)
+    expected = ("1", _hash("jane@acme.example"), None, _hash("+4930123456"))
+    assert facts(store, "contacts", "contact_id", "email_hash", "email_domain", "phone_hash") == [expected]
+    assert facts(store, "vault", "raw_value") == []
+    assert len(facts(store, "quarantine", "reason")) == 2
+    tie = f"left_kind,left_value,right_kind,right_value,observed_at\nemail,{email},user,u1,2025-01-01\n"
+    taken(store, tmp_path, "links", tie)
+    assert facts(store, "links", "left_value", "right_value") == [(_hash("jane@acme.example"), "u1")]
 
 
 def test_personal_data_that_no_column_asks_for_is_left_out(store: DuckDB, tmp_path: Path) -> None:
@@ -230,7 +248,7 @@ def test_ties_have_no_direction(store: DuckDB, tmp_path: Path) -> None:
         "emial,a,user,u,2025-01-01\n"
     )
     taken(store, tmp_path, "links", ties)
-    digest = hashlib.sha256(b"salta@x.com").hexdigest()
+    digest = _hash("a@x.com")
     assert facts(store, "links", "left_kind", "left_value", "right_kind", "right_value") == [
         ("email", digest, "user", "u1")
     ]
@@ -386,3 +404,8 @@ def test_a_hash_that_is_none_is_refused(store: DuckDB, tmp_path: Path) -> None:
 def test_an_address_for_an_id_is_hashed(column: str, store: DuckDB, tmp_path: Path) -> None:
     """Whatever identifies somebody by an e-mail address is kept as a hash."""
     assert len(str(one_event(store, tmp_path, column, **{column: "jane@acme.com"}))) == 64
+
+
+def _hash(normal: str) -> str:
+    digest = hashlib.sha256(normal.encode()).hexdigest()
+    return hashlib.sha256(f"salt{digest}".encode()).hexdigest()

@@ -1,4 +1,5 @@
 import { decorate, isOurs, prepare } from "./link";
+import { person } from "./person";
 
 type Tell = (kind: string, fields?: object) => void;
 
@@ -43,5 +44,5 @@ function filled(form: HTMLFormElement): object {
     return found[0] && found[0].value;
   };
   const name = form.dataset.tieback || form.getAttribute("name") || form.id || undefined;
-  return { name, email: first("email", EMAIL), phone: first("tel", PHONE) };
+  return { name, ...person(first("email", EMAIL), first("tel", PHONE)) };
 }

@@ -3,9 +3,10 @@ import { watchClicks } from "./clicks";
 import { arrive } from "./link";
 import { forget, put, send, Told } from "./outbox";
 import { watchPages } from "./page";
+import { login } from "./person";
 import { isCookieless, key, waits } from "./settings";
 import { allow, keep, kept, mayKeep } from "./storage";
-import { Consent, fresh, login, remember, reset, visitor } from "./visitor";
+import { Consent, enter, fresh, remember, reset, visitor } from "./visitor";
 
 type Fields = { [name: string]: any };
 type Command = [name: string, ...given: any[]];
@@ -37,8 +38,9 @@ const api: { [name: string]: (...given: any[]) => void } = {
     tell("track", { name, value, currency, properties });
   },
   identify(user: string | number, fields: Fields = {}) {
-    login(String(user));
-    tell("identify", { user_id: String(user), email: fields.email, phone: fields.phone });
+    const told = login(String(user), fields.email, fields.phone);
+    enter(told.user_id || told.email!);
+    tell("identify", told);
   },
   group(id: string | number) {
     tell("group", { group_id: String(id) });

@@ -40,7 +40,7 @@ export function reset(): void {
 }
 
 /** Notes a login. Somebody else than the last one on this browser is another visitor. */
-export function login(user: string): void {
+export function enter(user: string): void {
   if (visitor().user && visitor().user !== user) reset();
   visitor().user = user;
   remember();

@@ -139,8 +139,8 @@ def _tell_readers(store: DuckDB, workspace: Workspace) -> None:
 
 
 def salt_digest(workspace: Workspace) -> str:
-    """What tells this workspace from all others, without giving its salt away."""
-    return hashlib.sha256(workspace.salt.encode()).hexdigest()
+    """What tells this workspace from all others, and how its facts hash addresses, without giving its salt away."""
+    return hashlib.sha256(f"{workspace.salt} digests".encode()).hexdigest()
 
 
 def check_rules(store: DuckDB, settings: Settings) -> None:
@@ -183,6 +183,12 @@ def check_salt(store: Engine, workspace: Workspace, *, read_only: bool) -> None:
 
         with store.transaction():
             remember(store, {SALT: digest})
+    elif kept and kept[0]["value"] == hashlib.sha256(workspace.salt.encode()).hexdigest():
+        raise WorkspaceError(
+            "This workspace was filled by an earlier tieback, which hashed addresses and numbers in another way: "
+            "nobody imported before would be known again. Import its files into a new workspace, with the "
+            f"{SALT_NAME} of this one."
+        )
     elif kept and kept[0]["value"] != digest:
         raise WorkspaceError(
             f"{file} is not the salt under which this workspace was filled: nobody imported "

@@ -26,6 +26,7 @@ PIXEL = Answer(
 TAGS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 
 _LOGIN_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}\.[^@\s.]{2,63}")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})")
 _COUNT = re.compile(r"\d{1,20}(?:\.\d{1,9})?")
 _AHEAD = timedelta(days=1)
@@ -95,6 +96,11 @@ def text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     return str(value)
+
+
+def is_digest(said: str) -> bool:
+    """True for a SHA-256, which is taken for an address or a number wherever that belongs."""
+    return bool(_DIGEST.fullmatch(said))
 
 
 def number(value: Any) -> float | int | None:

@@ -14,8 +14,8 @@ from tieback.schema import Column
 from tieback.schema.facts import EVENTS
 
 _RAW = {
-    "email": "E-mail address, taken raw and kept as a hash",
-    "phone": "Phone number, taken raw and kept as a hash",
+    "email": "E-mail address, taken raw or as its SHA-256, and kept as a salted hash",
+    "phone": "Phone number, taken raw or as the SHA-256 of its E.164, and kept as a salted hash",
     "user_agent": "Browser, which tells device and robots; it is not kept",
 }
 _TYPES: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tieback.collect.cells import RefusedError, fields, text
+from tieback.collect.cells import RefusedError, fields, is_digest, text
 from tieback.collect.consent import of_banner
 from tieback.collect.personal import without_personal
 from tieback.collect.requests import Batch, Collected, Malformed, Request, UnreadableError, from_base64
@@ -238,7 +238,7 @@ def _persons(event: Event, kind: str, context: _Context, dialect: Dialect) -> di
     found = {"anonymous_id": former, "user_id": user, "group_id": text(event.group_id)}
     for column in ("email", "phone"):
         found[column] = next((each[column].strip() for each in said if isinstance(each.get(column), str)), "")
-    if "@" not in found["email"]:
+    if "@" not in found["email"] and not is_digest(found["email"]):
         found["email"] = ""
     found["session_key"] = text(context.session_id)
     return found

@@ -18,9 +18,9 @@ _TAGS = (
 )
 
 _PERSON_HASHES = (
-    text("email_hash", "SHA-256 of the workspace salt and the normalised e-mail address"),
+    text("email_hash", "SHA-256 of the workspace salt and the SHA-256 of the normalised e-mail address"),
     text("email_domain", "Registrable domain of that address (public-suffix list)"),
-    text("phone_hash", "SHA-256 of the workspace salt and the phone number in E.164"),
+    text("phone_hash", "SHA-256 of the workspace salt and the SHA-256 of the phone number in E.164"),
 )
 
 _DELETED = Column("deleted", "boolean", "True where this change removed the record")
@@ -88,7 +88,7 @@ LINKS = Table(
     version="observed_at",
     columns=(
         text("left_kind", "anonymous, user, email, phone, contact, customer, group or account", required=True),
-        text("left_value", "The identifier (hashed for e-mail and phone)", required=True),
+        text("left_value", "The identifier; an e-mail address or phone number is kept hashed", required=True),
         text("right_kind", "As left_kind", required=True),
         text("right_value", "As left_value", required=True),
         instant("observed_at", "When the tie was seen or removed", required=True),

@@ -219,9 +219,7 @@ class _Build:
             for each in ("email", "phone"):
                 raw = f"CASE WHEN {kind} = '{each}' THEN {value} END"
                 self._look_up(each, raw, f"k_{side}_{each}")
-            is_hash = f"regexp_full_match({value}, '[0-9a-f]{{64}}')"
-            looked_up = f"CASE {kind} WHEN 'email' THEN k_{side}_email.hash ELSE k_{side}_phone.hash END"
-            personal = f"CASE WHEN {is_hash} THEN {value} ELSE {looked_up} END"
+            personal = f"CASE {kind} WHEN 'email' THEN k_{side}_email.hash ELSE k_{side}_phone.hash END"
             login = f"CASE WHEN {_is_address(value)} THEN {hashed(f'lower({value})')} ELSE {value} END"
             self.typed[f"{side}_value"] = f"CASE WHEN {kind} IN ('email', 'phone') THEN {personal} ELSE {login} END"
             unread = f"{value} IS NOT NULL AND t_{side}_value IS NULL"

@@ -33,6 +33,8 @@ _SHAPE: dict[str, dict[str, str]] = {
 def fill(store: DuckDB, words: dict[str, list[str]], salt: str, region: str) -> None:
     """Make the tables door_KIND for each kind in `words`, whose value is a list of SELECTs of one column of raw text.
 
+    An address or number may come as its SHA-256 in 64 hex digits, as sites and ad platforms hand it over: its hash is
+    the same as if it had come itself, while `normal` and `domain` stay empty.
     salt: mixed into the hashes. region: ISO 3166 code of the country in which a number without country code is dialled.
     """
     store.execute("SET VARIABLE tieback_salt = ?", [salt])
@@ -57,14 +59,24 @@ def is_nothing(kind: str, text: str) -> str:
 
 def hashed(normal: str) -> str:
     """SQL of the salted hash of SQL text `normal`."""
-    return f"sha256(getvariable('tieback_salt') || {normal})"
+    return _salted(f"sha256({normal})")
+
+
+def _salted(digest: str) -> str:
+    """The same, of what has the SHA-256 `digest`."""
+    return f"sha256(getvariable('tieback_salt') || {digest})"
+
+
+def _digest(raw: str) -> str:
+    """SQL of the SHA-256 that SQL text `raw` is; NULL when it is none."""
+    return f"CASE WHEN regexp_full_match(trim({raw}), '[0-9a-fA-F]{{64}}') THEN lower(trim({raw})) END"
 
 
 def to_vault(store: DuckDB, kinds: tuple[str, ...]) -> None:
     """Keep the raw values behind the hashes of the last fill in the vault, each once."""
     for kind in kinds:
         store.execute(
-            f"INSERT INTO vault SELECT DISTINCT '{kind}', hash, normal FROM door_{kind} found WHERE hash IS NOT NULL "
+            f"INSERT INTO vault SELECT DISTINCT '{kind}', hash, normal FROM door_{kind} found WHERE normal IS NOT NULL "
             f"AND NOT EXISTS (SELECT 1 FROM vault WHERE id_kind = '{kind}' AND id_hash = found.hash)"
         )
 
@@ -80,8 +92,8 @@ def _emails(store: DuckDB, region: str) -> None:
     hosts = store.query("SELECT DISTINCT split_part(normal, '@', 2) FROM door_addresses WHERE normal IS NOT NULL")
     _register(store, [str(host) for host in hosts.column(0).to_pylist()], registrable_domain)
     store.execute(
-        f"INSERT INTO door_email SELECT a.raw, normal, {hashed('normal')}, d.value "
-        "FROM door_addresses a LEFT JOIN door_found d ON d.word = split_part(normal, '@', 2)"
+        f"INSERT INTO door_email SELECT a.raw, normal, coalesce({hashed('normal')}, {_salted(_digest('a.raw'))}), "
+        "d.value FROM door_addresses a LEFT JOIN door_found d ON d.word = split_part(normal, '@', 2)"
     )
     store.execute("DROP TABLE door_addresses")
 
@@ -89,7 +101,10 @@ def _emails(store: DuckDB, region: str) -> None:
 def _phones(store: DuckDB, region: str) -> None:
     words = [str(word) for word in store.query("SELECT raw FROM door_words").column(0).to_pylist()]
     _register(store, words, lambda word: e164(word, region))
-    store.execute(f"INSERT INTO door_phone SELECT word, value, {hashed('value')} FROM door_found")
+    store.execute(
+        f"INSERT INTO door_phone SELECT word, value, coalesce({hashed('value')}, {_salted(_digest('word'))}) "
+        "FROM door_found"
+    )
 
 
 def _domains(store: DuckDB, region: str) -> None:

@@ -45,6 +45,14 @@ def test_a_visit_and_a_purchase_share_device_and_login() -> None:
     assert only(wire, sent({"name": "x"}, user_agent=FIREFOX))["user_agent"] == FIREFOX
 
 
+def test_whom_a_server_knows_comes_as_digests() -> None:
+    """One or a list of them, as Google takes them; what is none is nobody's."""
+    email, phone = "a1" * 32, "B2" * 32
+    told_of = {"sha256_email_address": ["none", email], "sha256_phone_number": phone}
+    row = only(wire, sent({"name": "x"}, user_data=told_of))
+    assert (row["email"], row["phone"]) == (email, phone)
+
+
 def test_an_event_has_its_own_time_or_the_requests() -> None:
     """In microseconds; what is older than the 72 hours of Google's happened all the same."""
     own = {"name": "x", "timestamp_micros": AT_MICROS - 1_500_000}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.collect.cells import RefusedError, batch, fields, number, rest, row, since_epoch, text
+from tieback.collect.cells import RefusedError, batch, fields, is_digest, number, rest, row, since_epoch, text
 from tieback.collect.consent import signals
 from tieback.collect.requests import Answer, Batch, Collected, Request, Route, UnreadableError, decoded
 
@@ -48,6 +48,7 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
     tags = {f"utm_{tag}": text(params.get(tag)) for tag in _CAMPAIGN} if is_campaign else {}
     amount = number(params.get("value"))
     traits = {trait: fields(value).get("value", value) for trait, value in fields(said.get("user_properties")).items()}
+    person = fields(said.get("user_data"))
     cells = row(
         at,
         request.received_at,
@@ -55,6 +56,8 @@ def _told(event: dict[str, Any], said: dict[str, Any], request: Request) -> Coll
         name="" if kind == "page" else text(params.get("form_id")) or name if kind == "form" else name,
         anonymous_id=text(said.get("client_id")) or text(said.get("app_instance_id")),
         user_id=text(said.get("user_id")),
+        email=_digest(person.get("sha256_email_address")),
+        phone=_digest(person.get("sha256_phone_number")),
         session_key=text(params.get("session_id")),
         url=text(params.get("page_location")),
         referrer=text(params.get("page_referrer")),
@@ -73,3 +76,9 @@ def _consent(said: dict[str, Any]) -> dict[str, bool]:
     """What is told of advertising; `non_personalized_ads` is the older word for it."""
     told = list(fields(said.get("consent")).items())
     return signals([*told, ("ad_personalization", False)] if said.get("non_personalized_ads") is True else told)
+
+
+def _digest(told: Any) -> str:
+    """The first of the digests of a person's addresses or numbers; "" for none."""
+    given = told if isinstance(told, list) else [told]
+    return next((digest for each in given if is_digest(digest := text(each))), "")
