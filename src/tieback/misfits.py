@@ -23,6 +23,7 @@ _WANTED = {
     "memory": 'a size such as "1.5GB"',
     "phone_region": 'a country of two capital letters such as "US"',
     "public_url": 'an address such as "https://acme.example"',
+    "server": "uvicorn or granian",
 }
 
 
