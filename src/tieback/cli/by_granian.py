@@ -38,11 +38,10 @@ def serve(
 ) -> None:
     """Answer on `listener` until this process is told to stop, and all is drained. Errors as of `collector`.
 
-    drain_seconds: until the worker is killed. begun: called once nothing stands in the way.
-    Raises TiebackError when the worker ends untold.
+    drain_seconds: until the worker is killed. begun: called once nothing stands in the way. The worker opens
+    the ledger; whether it can is for the caller to see first. Raises TiebackError when the worker ends untold.
     """
-    with opened_ledger(workspace.folder):
-        check(workspace)
+    check(workspace)
     multiprocessing.set_start_method("spawn", force=True)  # the same on every system, and nothing of here is held there
     server = _Server(listener, drain_seconds)
     logging.getLogger().addHandler(Libraries())
