@@ -19,7 +19,12 @@ _TYPES = {
     **{"object": "a table", "array": "a list", "str": "a text", "bool": "true or false"},
     **{"int": "a whole number", "float": "a number"},
 }
-_WANTED = {"memory": 'a size such as "1.5GB"', "phone_region": 'a country of two capital letters such as "US"'}
+_WANTED = {
+    "memory": 'a size such as "1.5GB"',
+    "phone_region": 'a country of two capital letters such as "US"',
+    "public_url": 'an address such as "https://acme.example"',
+    "server": "uvicorn or granian",
+}
 
 
 def misfit(error: msgspec.ValidationError, raw: dict[str, Any], sections: Sections) -> str:

@@ -133,6 +133,8 @@ def test_a_wrong_call_says_what_to_do(
         ("[models.'']\ntype = 'linear'", "a model cannot be called ''"),
         ("[identity]\nmax_email = 0", "[identity] max_email: expected"),
         ("[identity]\nphone_region = 'Germany'", "[identity] phone_region: expected a country"),
+        ("[collect]\npublic_url = 'acme.example'", "[collect] public_url: expected an address such as"),
+        ("[collect]\nserver = 'gunicorn'", "[collect] server: expected uvicorn or granian."),
         ("[report]\nfew_conversions = -1", "[report] few_conversions: expected"),
         ("[report]\nmodel = 'liner'", "Did you mean 'linear'?"),
     ],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 
 WAIT = 60.0  # seconds at most for what comes by itself
 
@@ -82,7 +83,7 @@ def comes(what: Callable[[], Any]) -> Any:
 
 def loaders(folder: Path) -> list[str]:
     """The processes that load this workspace."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if str(folder) in line and "load --follow" in line]
 
 
@@ -109,10 +110,11 @@ def visits(folder: Path) -> dict[str, int]:
     return {row["channel"]: row["visits"] for row in rows if row.get("visits")}
 
 
-def test_what_is_sent_is_in_the_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+def test_what_is_sent_is_in_the_report(tmp_path: Path, server: str) -> None:
     """By itself, with its channel; and a stop by SIGTERM ends with 0."""
     folder, key = made(tmp_path)
-    with serving(folder, key) as served:
+    with serving(folder, key, "--server", server) as served:
         tagged = "https://acme.example/?utm_source=google&utm_medium=cpc&gclid=abc"
         assert served.send(
             {"kind": "page", "event_id": "1", "anonymous_id": "a", "url": tagged},
@@ -167,19 +169,3 @@ def test_commands_and_the_collector_share_the_workspace(tmp_path: Path) -> None:
             )
             assert done.returncode in (0, 5), done.stderr  # 5: the loader holds it just now
         assert comes(lambda: visits(folder).get("Direct") == 5)
-
-
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
-    """In a sentence."""
-    folder, key = made(tmp_path)
-    with serving(folder, key, "--no-load") as served:
-        port = served.url.rsplit(":", 1)[1]
-        done = subprocess.run(
-            [sys.executable, "-m", "tieback", "-w", str(folder), "serve", "--port", port],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert done.returncode == 3
-    assert f"Nothing can listen on 127.0.0.1:{port}" in done.stderr

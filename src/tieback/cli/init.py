@@ -164,6 +164,7 @@ time_zone = "@TIME_ZONE@"    # the day of a report begins at midnight here (IANA
 
 # The front door that `tieback serve` opens.
 #[collect]
+#server = "uvicorn"          # or "granian", with pip install 'tieback[granian]'
 #host = "127.0.0.1"          # "0.0.0.0" to be reached without a proxy in front
 #port = 8787
 #ledger = ""                 # "postgresql://me:${PASSWORD}@host/db" when several machines collect; empty: a file here

@@ -29,9 +29,9 @@ _PRUNED_EVERY = timedelta(hours=1)
 
 @click.command("load")
 @click.option("--follow", is_flag=True, help="Go on until stopped, every `load_seconds` of [collect].")
-@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when whoever started this is gone.")
+@click.option("--with-parent", type=int, hidden=True, help="Stop when the process of this number is not the parent.")
 @click.pass_obj
-def command(folder: Path, follow: bool, with_parent: bool) -> None:
+def command(folder: Path, follow: bool, with_parent: int | None) -> None:
     """Take in what the collector has gathered, and bring the run up to date.
 
     Cut off anywhere, nothing is lost or counted twice: the same command goes on.
@@ -42,8 +42,7 @@ def command(folder: Path, follow: bool, with_parent: bool) -> None:
     workspace = open_workspace(folder)
     with opened_ledger(folder) as ledger:
         if follow:
-            parent = os.getppid()
-            _follow(workspace, ledger, lambda: not with_parent or os.getppid() == parent)
+            _follow(workspace, ledger, lambda: with_parent in (None, os.getppid()))
         else:
             say(load(workspace, ledger) or _why_nothing(ledger))
             ledger.prune(now() - _KNOWN_FOR)

@@ -223,9 +223,13 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     few_conversions: NotNegative = 30  # below this, "too few to say"
 
 
+SERVERS = ("uvicorn", "granian")
+
+
 class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[collect]: the front door that `tieback serve` opens.
 
+    server: who reads HTTP for it; granian needs the extra of its name.
     ledger: Postgres instead of the file ledger.sqlite, where several machines collect; `${NAME}` in it is an
     environment variable. public_url: where the world reaches the collector, such as https://acme.example, for links and
     for senders who sign the address that they call. proxies: networks (10.0.0.0/8) whose X-Forwarded-For is believed.
@@ -235,6 +239,7 @@ class Collect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     load_seconds: how often what came in becomes facts, and the run is brought up to date.
     """
 
+    server: Annotated[str, Meta(pattern=f"^({'|'.join(SERVERS)})$")] = SERVERS[0]
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8787
     ledger: str = ""
