@@ -14,7 +14,7 @@ from tieback.store.ledger.tables import INBOX
 
 _SETTLED_AT_ONCE = 5_000  # positions in a statement: SQLite takes 32,766 parameters
 _PRUNED_AT_ONCE = 1_000  # rows in a transaction: those who put wait for it
-_PUT_AT_ONCE = 1_000  # rows in a statement
+PUT_AT_ONCE = 5_000  # rows in a statement, of six parameters each
 _PUT = ("digest", "source", "message_id", "received_at", "payload", "reason")
 
 
@@ -59,7 +59,10 @@ class Backlog:
 
 
 def put(connection: Connection, rows: Sequence[Incoming]) -> list[bool]:
-    """Keep those of `rows` that are not held yet; for each, whether it was new."""
+    """Keep those of `rows` that are not held yet; for each, whether it was new.
+
+    Up to PUT_AT_ONCE rows are one statement, which needs no transaction around it.
+    """
     if not rows:
         return []
     digests = [_digest(row) for row in rows]
@@ -69,8 +72,8 @@ def put(connection: Connection, rows: Sequence[Incoming]) -> list[bool]:
     # In one order, so that two collectors who are handed the same messages never wait for each other crosswise.
     ordered = sorted(fresh)
     new: set[bytes] = set()
-    for start in range(0, len(ordered), _PUT_AT_ONCE):
-        some = [(digest, fresh[digest]) for digest in ordered[start : start + _PUT_AT_ONCE]]
+    for start in range(0, len(ordered), PUT_AT_ONCE):
+        some = [(digest, fresh[digest]) for digest in ordered[start : start + PUT_AT_ONCE]]
         new |= _inserted(connection, some)
     told = []
     for digest in digests:
@@ -101,11 +104,12 @@ def _inserted(connection: Connection, rows: Sequence[tuple[bytes, Incoming]]) ->
             bytes(digest) for digest in connection.exec_driver_sql(f"{sql} RETURNING digest", tuple(given)).scalars()
         }
     # Before each row that SQLite returns, Python hands its lock to the threads that answer requests, and has to wait
-    # for it again: which rows were new is asked only where some were not. They are those with the last positions.
-    count = connection.exec_driver_sql(sql, tuple(given)).rowcount
-    if count == len(rows):
+    # for it again: which rows were new is asked only where some were not. They are the last up to the one told here.
+    done = connection.exec_driver_sql(sql, tuple(given))
+    if done.rowcount == len(rows):
         return {digest for digest, _ in rows}
-    return set(connection.execute(select(INBOX.c.digest).order_by(INBOX.c.position.desc()).limit(count)).scalars())
+    until = select(INBOX.c.digest).where(INBOX.c.position <= (done.lastrowid or 0))
+    return set(connection.execute(until.order_by(INBOX.c.position.desc()).limit(done.rowcount)).scalars())
 
 
 def waiting(connection: Connection, most: int) -> list[Waiting]:

@@ -13,7 +13,7 @@ from tieback.errors import WorkspaceError
 from tieback.store.ledger import inbox, sources
 from tieback.store.ledger.faults import plain_errors
 from tieback.store.ledger.inbox import Backlog, Incoming, Waiting
-from tieback.store.ledger.opening import Place, compact, opened, reading
+from tieback.store.ledger.opening import Place, committing, compact, opened, reading
 from tieback.store.ledger.sources import Source
 
 
@@ -37,6 +37,7 @@ class Ledger:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._readers = reading(place.engine)
+        self._putters = committing(place.engine)
         self._loading = Lock()
 
     def close(self) -> None:
@@ -50,7 +51,8 @@ class Ledger:
 
         Of two alike in one call, the first is new.
         """
-        with self._writing() as connection:
+        engine = self._putters if len(rows) <= inbox.PUT_AT_ONCE else self._place.engine
+        with plain_errors(self._place.where), engine.begin() as connection:
             return inbox.put(connection, rows)
 
     def waiting(self, most: int) -> list[Waiting]:

@@ -73,6 +73,15 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(only_reads=True)
 
 
+def committing(engine: Engine) -> Engine:
+    """`engine` for what is one statement, and then a read at most: in SQLite that is a transaction by itself.
+
+    At each further statement (BEGIN, COMMIT) the threads that answer requests would take Python's lock, and keep it
+    for milliseconds.
+    """
+    return engine.execution_options(commits_itself=True)
+
+
 def compact(engine: Engine) -> None:
     """Write the ledger anew, without the bytes of what is no longer in it."""
     if engine.dialect.name == "sqlite":
@@ -127,9 +136,11 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("commits_itself"):
+        return
     # A transaction that first reads and then writes is refused at once when another wrote meanwhile: no waiting helps.
-    only_reads = connection.get_execution_options().get("only_reads")
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if options.get("only_reads") else "BEGIN IMMEDIATE")
 
 
 def _write_ahead(engine: Engine) -> None:
