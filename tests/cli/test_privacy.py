@@ -159,7 +159,7 @@ def test_what_was_kept_for_long_enough_is_pruned(shop: Path, monkeypatch: pytest
     tieback(shop, "privacy", "prune", "--dry-run")
     assert len(facts(shop)) == 6
     # Cut off after the rows are gone, the same command ends it.
-    monkeypatch.setattr("tieback.sync.vault._copy", lambda store, fresh: 1 / 0)
+    monkeypatch.setattr("tieback.store.rewriting._copy", lambda store, fresh: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         CliRunner().invoke(group, ["-w", str(shop), "privacy", "prune"], catch_exceptions=False)
     monkeypatch.undo()
