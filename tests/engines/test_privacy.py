@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import importlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
@@ -12,19 +12,19 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from tests.ann import ANN, PHONE, exported, held, laws_hold, proof, revenue, shop, tieback, traces, words_of
 from tests.engines.conftest import WHOLE, on
+from tieback.cli import group
 from tieback.cli.warehouse import opened
 from tieback.config import open_workspace
-from tieback.store import DuckDB
 
 ELSEWHERE = ("duckdb", "postgres", "clickhouse", "spark")
 _GROUPS = {name: pytest.mark.xdist_group("privacy" if name == "duckdb" else name) for name in ELSEWHERE}
 everywhere = pytest.mark.parametrize("name", [pytest.param(name, marks=_GROUPS[name]) for name in ELSEWHERE])
-but_on_spark = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=_GROUPS[name]) for name in ELSEWHERE if WHOLE or name != "spark"]
-)
+QUICK = ELSEWHERE if WHOLE else ("duckdb", "postgres")  # many changes of few rows take others long
+on_quick_ones = pytest.mark.parametrize("name", [pytest.param(name, marks=_GROUPS[name]) for name in QUICK])
 
 
 def url(name: str, folder: Path) -> str:
@@ -42,7 +42,7 @@ def url(name: str, folder: Path) -> str:
     if name == "clickhouse":
         from tests.engines.on_clickhouse import url as of_clickhouse
 
-        return of_clickhouse(f"of_{folder.name.replace('-', '_')}")
+        return of_clickhouse(f"of_{folder.parent.name}_{folder.name}".replace("-", "_"))
     return f"duckdb://{folder}/there.duckdb"
 
 
@@ -51,13 +51,27 @@ def left(name: str, words: set[str], folder: Path) -> list[str]:
     if name == "postgres":
         return _left_on_postgres(words)
     if name == "clickhouse":
-        from tests.engines.on_clickhouse import folder as of_clickhouse
-
-        return traces(words, Path(of_clickhouse()))
+        return _left_on_clickhouse(words, folder)
     found = traces(words, folder)
     for path in folder.rglob("*.parquet"):  # packed, bytes may hide
         text = str(duckdb.sql(f"SELECT * FROM read_parquet('{path}', hive_partitioning = false)").fetchall()).lower()
         found += [f"{path}: {word}" for word in words if word.lower() in text]
+    return found
+
+
+def _left_on_clickhouse(words: set[str], folder: Path) -> list[str]:
+    """In any of the workspace's states, or in parts that no table needs any more; packed, bytes may hide."""
+    from tests.engines.on_clickhouse import folder as of_clickhouse
+    from tieback.store.clickhouse import opened as clickhouse
+
+    found = traces(words, Path(of_clickhouse()))
+    with clickhouse(url("clickhouse", folder), read_only=True) as store:
+        ours = f"startsWith(database, '{store.database}_')"
+        for row in store.fetch(f"SELECT database, name FROM system.tables WHERE {ours}").to_pylist():
+            text = str(store.fetch(f"SELECT * FROM {row['database']}.{row['name']}").to_pylist()).lower()
+            found += [f"{row}: {word}" for word in words if word.lower() in text]
+        for rest in ("system.parts WHERE NOT active AND", "system.detached_parts WHERE", "system.dropped_tables WHERE"):
+            found += [str(row) for row in store.fetch(f"SELECT database, table FROM {rest} {ours}").to_pylist()]
     return found
 
 
@@ -72,7 +86,9 @@ def _left_on_postgres(words: set[str]) -> list[str]:
         kept = door.execute("SELECT pg_relation_filepath('pg_statistic')").fetchall()[0][0]
         told = str(door.execute("SELECT tablename, pg_stats::text FROM pg_stats").fetchall()).lower()
     found = [f"statistics: {word}" for word in words if word.lower() in told]
-    return found + [each for each in traces(words, server().folder / "data/base") if not each.startswith(Path(kept).name)]
+    return found + [
+        each for each in traces(words, server().folder / "data/base") if not each.startswith(Path(kept).name)
+    ]
 
 
 @cache
@@ -104,3 +120,98 @@ def test_an_erased_person_leaves_no_trace(name: str, tmp_path: Path) -> None:
         laws_hold(store)
     assert revenue(folder) == expected()["after"]
     tieback(folder, "privacy", "export", ANN, code=2)
+
+
+STEPS: dict[str, Callable[..., bool]] = {  # where it is cut off, and at which call of it
+    "tieback.sync.person.erase_at_the_door": lambda **_: True,
+    "tieback.sync.person.erase_facts": lambda **_: True,
+    "tieback.pipeline.refresh": lambda full=False, **_: full,
+    "tieback.cli.privacy._forget": lambda **_: True,
+    "tieback.store.rewriting.write_anew": lambda **_: True,
+    "tieback.cli.proof.prove": lambda **_: True,
+}
+
+
+class CutOffError(Exception):
+    """What ends a command in a test."""
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, folder: Path, step: str, *words: str) -> None:
+    """Call a command that ends as it comes to that step, or as soon as the step is done but not committed."""
+    module, _, name = step.rpartition(".")
+    whole = getattr(importlib.import_module(module), name)
+
+    def cut(*given: Any, **more: Any) -> Any:
+        if not STEPS[step](**more):
+            return whole(*given, **more)
+        if step.startswith("tieback.sync"):
+            whole(*given, **more)
+        raise CutOffError(step)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, cut)
+        with pytest.raises(CutOffError):
+            CliRunner().invoke(group, ["-w", str(folder), *words], catch_exceptions=False)
+
+
+@on_quick_ones
+def test_cut_off_at_each_step_the_same_command_goes_on(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One attempt after another comes a step further; at the end all is as if there had been one."""
+    folder = shop(tmp_path / "shop", url(name, tmp_path))
+    words = words_of(exported(folder))
+    for step in STEPS:
+        cut_off(monkeypatch, folder, step, "privacy", "erase", ANN, "--yes")
+    assert "no trace" in proof(tieback(folder, "privacy", "erase", ANN, "--yes"))
+    assert traces(words, folder) + left(name, words, tmp_path) == []
+    with opened(open_workspace(folder), read_only=True) as store:
+        assert held(store) == expected()["held"]
+    tieback(folder, "privacy", "erase", ANN, "--yes", code=2)
+
+
+def with_retention(folder: Path) -> Path:
+    """The workspace, which keeps events since the 5th of January 2026, and contacts for a day after they changed."""
+    days = (datetime.now(UTC).date() - date(2026, 1, 5)).days
+    with (folder / "tieback.toml").open("a") as settings:
+        settings.write(f"\n[retention]\nevents = {days}\ncontacts = 1\nquarantine = 36500\nvault = 36500\n")
+    return folder
+
+
+@cache
+def expected_of_pruning() -> dict[str, Any]:
+    """What the embedded engine holds after it."""
+    folder = with_retention(shop(Path(mkdtemp()) / "shop"))
+    told = tieback(folder, "privacy", "prune").stderr
+    assert "4 of events, 1 of contacts, 1 of vault" in told
+    with opened(open_workspace(folder), read_only=True) as store:
+        found = held(store)
+    return {"held": found, "raw": vault(folder)}
+
+
+def vault(folder: Path) -> list[Any]:
+    """The raw values that are left."""
+    with duckdb.connect(str(open_workspace(folder).intake), read_only=True) as door:
+        return door.execute("SELECT raw_value FROM vault ORDER BY ALL").fetchall()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=_GROUPS[name]) for name in ELSEWHERE if WHOLE or name != "spark"]
+)
+def test_the_same_rows_are_pruned(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`doctor` warns of them; cut off, the same command goes on; nothing of them stays; the vault follows the facts."""
+    elsewhere = tmp_path / "engine"  # the ledger knows the visits still
+    elsewhere.mkdir()
+    folder = with_retention(shop(tmp_path / "shop", url(name, elsewhere)))
+    assert "4 of events, 1 of contacts, 1 of vault" in tieback(folder, "doctor", "--format", "json", code=6).stdout
+    assert left(name, {PHONE}, elsewhere)
+    for step in ("tieback.pipeline.refresh", "tieback.store.rewriting.write_anew"):
+        monkeypatch.setitem(STEPS, step, lambda **_: True)
+        cut_off(monkeypatch, folder, step, "privacy", "prune")
+    tieback(folder, "privacy", "prune")
+    assert "Rows that were kept for long enough: none." in tieback(folder, "privacy", "prune").stderr
+    with opened(open_workspace(folder), read_only=True) as store:
+        assert held(store) == expected_of_pruning()["held"]
+    assert vault(folder) == expected_of_pruning()["raw"]
+    assert traces({PHONE}, *folder.glob("*.duckdb")) + left(name, {PHONE}, elsewhere) == []
+    assert "no row is older than it may be" in tieback(folder, "doctor", "--format", "json", code=6).stdout
