@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -119,6 +119,14 @@ def words_of(told: dict[str, Any]) -> set[str]:
     words = {each["value"] for each in told["identifiers"]} | set(told["raw_values"])
     assert len(words) >= 8
     return words
+
+
+def with_retention(folder: Path) -> Path:
+    """The workspace, which keeps events since the 5th of January 2026, and contacts for a day after they changed."""
+    days = (datetime.now(UTC).date() - date(2026, 1, 5)).days
+    with (folder / "tieback.toml").open("a") as settings:
+        settings.write(f"\n[retention]\nevents = {days}\ncontacts = 1\nquarantine = 36500\nvault = 36500\n")
+    return folder
 
 
 def revenue(folder: Path) -> dict[str, float]:

@@ -82,7 +82,7 @@ def comes(what: Callable[[], Any]) -> Any:
 
 def loaders(folder: Path) -> list[str]:
     """The processes that load this workspace."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if str(folder) in line and "load --follow" in line]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -14,7 +13,20 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from tests.ann import ANN, PHONE, exported, held, laws_hold, proof, revenue, shop, tieback, traces, words_of
+from tests.ann import (
+    ANN,
+    PHONE,
+    exported,
+    held,
+    laws_hold,
+    proof,
+    revenue,
+    shop,
+    tieback,
+    traces,
+    with_retention,
+    words_of,
+)
 from tests.engines.conftest import WHOLE, on
 from tieback.cli import group
 from tieback.cli.warehouse import opened
@@ -168,14 +180,6 @@ def test_cut_off_at_each_step_the_same_command_goes_on(
     with opened(open_workspace(folder), read_only=True) as store:
         assert held(store) == expected()["held"]
     tieback(folder, "privacy", "erase", ANN, "--yes", code=2)
-
-
-def with_retention(folder: Path) -> Path:
-    """The workspace, which keeps events since the 5th of January 2026, and contacts for a day after they changed."""
-    days = (datetime.now(UTC).date() - date(2026, 1, 5)).days
-    with (folder / "tieback.toml").open("a") as settings:
-        settings.write(f"\n[retention]\nevents = {days}\ncontacts = 1\nquarantine = 36500\nvault = 36500\n")
-    return folder
 
 
 @cache

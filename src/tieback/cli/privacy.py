@@ -67,7 +67,6 @@ def erase(folder: Path, person: str, yes: bool, dry_run: bool) -> None:
     on.
     """
     from tieback.cli.ledger import opened_ledger
-    from tieback.cli.load import load
     from tieback.cli.proof import prove
     from tieback.config import open_workspace
     from tieback.pipeline import refresh
@@ -77,8 +76,7 @@ def erase(folder: Path, person: str, yes: bool, dry_run: bool) -> None:
     workspace = open_workspace(folder)
     _refuse_what_was_left(workspace)
     with opened_ledger(folder) as ledger:
-        patiently(lambda: load(workspace, ledger))
-        _wait_for_loader(ledger)
+        _load_all(workspace, ledger)
         with _up_to_date(workspace) as (engine, door):
             is_under_way = unfinished.is_under_way(door, unfinished.ERASING)
             try:
@@ -184,12 +182,14 @@ def _up_to_date(workspace: Workspace) -> Iterator[tuple[Engine, DuckDB]]:
         yield engine, door
 
 
-def _wait_for_loader(ledger: Ledger) -> None:
-    """Until all that came before now has become facts, where a collector's loader sees to that."""
+def _load_all(workspace: Workspace, ledger: Ledger) -> None:
+    """Make facts of all that came before now, or wait for the loader of a collector, where that does it."""
+    from tieback.cli.load import load
     from tieback.sync import now
 
     began, given_up = now(), time.monotonic() + PATIENCE_SECONDS
     while True:
+        patiently(lambda: load(workspace, ledger, is_behind=False))
         waits = ledger.backlog()
         if waits.oldest_received_at is None or waits.oldest_received_at > began:
             return

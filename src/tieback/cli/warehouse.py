@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tieback.cli.output import say
 from tieback.config import CONDITIONS, FILE_NAME, SALT_NAME, Settings, open_workspace
-from tieback.errors import ConfigError, InUseError, UsageError, WorkspaceError
+from tieback.errors import ConfigError, InUseError, TiebackError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
@@ -165,7 +165,7 @@ def _tell_readers(store: DuckDB, workspace: Workspace) -> None:
     from tieback.store import tell_fact_states
 
     if workspace.runs.is_dir():
-        with suppress(OSError):  # where the disk is full, the next command that writes tells them
+        with suppress(OSError, TiebackError):  # where the disk is full, the next command that writes tells them
             tell_fact_states(workspace.runs, fact_states(store))
 
 
