@@ -95,17 +95,24 @@ def _built() -> Path:
     with (folder / "tieback.toml").open("a") as settings:
         settings.write("\n".join(f"[models.{name}]" for name in MODELS))
     tieback(folder, "source", "add", "web")
-    at = datetime.now(UTC).replace(tzinfo=None)
-    came = [Incoming("web", each["event_id"][4:], at, json.dumps(each).encode()) for each in VISITS]
-    came.append(Incoming("web", "refused", at, json.dumps({"kind": 7, "email": ANN}).encode(), "The kind is no text"))
-    ledger = open_ledger(open_workspace(folder).ledger)
-    assert all(ledger.put(came))
-    ledger.close()
+    assert all(put(folder))
     for table, text in FILES.items():
         (folder.parent / f"{table}.csv").write_text(text)
         tieback(folder, "import", table, str(folder.parent / f"{table}.csv"))
     tieback(folder, "load")
     return folder
+
+
+def put(folder: Path) -> list[bool]:
+    """Have the collector take in all visits and a message that is none; which of them are new."""
+    at = datetime.now(UTC).replace(tzinfo=None)
+    came = [Incoming("web", each["event_id"][4:], at, json.dumps(each).encode()) for each in VISITS]
+    came.append(Incoming("web", "refused", at, json.dumps({"kind": 7, "email": ANN}).encode(), "The kind is no text"))
+    ledger = open_ledger(open_workspace(folder).ledger)
+    try:
+        return ledger.put(came)
+    finally:
+        ledger.close()
 
 
 def exported(folder: Path, named: str = ANN) -> dict[str, Any]:
