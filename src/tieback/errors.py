@@ -5,6 +5,7 @@
     ├── ConfigError              3   tieback.toml or a mapping file is not right
     ├── InputError               4   a file cannot be read, or a fact is missing that the numbers need
     ├── WorkspaceError           5   the workspace is missing, locked, newer than this release, or its disk is full
+    │   └── InUseError           5   another process holds it, and will let go
     └── CheckError               6   a check did not hold: numbers that do not reconcile, doctor found faults
 
 An error says what happened, where, and what to do next, in one breath.
@@ -44,6 +45,10 @@ class WorkspaceError(TiebackError):
     """The workspace is missing, locked, newer than this release, or its disk is full."""
 
     exit_code = 5
+
+
+class InUseError(WorkspaceError):
+    """Another process holds the workspace, and will let go of it."""
 
 
 class CheckError(TiebackError):

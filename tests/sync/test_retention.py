@@ -11,7 +11,7 @@ import pytest
 from tieback.config import Retention
 from tieback.store import DuckDB
 from tieback.sync import Personal, import_file, mapping_for
-from tieback.sync.retention import expired, prune
+from tieback.sync.retention import expired, prune_at_the_door, prune_facts
 
 NOW = datetime(2026, 6, 30)
 PERSONAL = Personal("salt")
@@ -46,10 +46,12 @@ def left(store: DuckDB, column: str, table: str) -> list[str]:
 
 def pruned(store: DuckDB, **kept: int) -> dict[str, int]:
     """Take out what is to go; how many rows that was to be."""
-    told = expired(store, Retention(**kept), NOW)
+    until = Retention(**kept)
+    told = expired(store, store, until, NOW)
     with store.transaction():
-        prune(store, Retention(**kept), NOW)
-    assert not expired(store, Retention(**kept), NOW)
+        prune_at_the_door(store, store, until, NOW)
+        prune_facts(store, until, NOW)
+    assert not expired(store, store, until, NOW)
     return told
 
 

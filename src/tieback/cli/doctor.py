@@ -93,15 +93,22 @@ def _at_the_door(workspace: Workspace) -> list[Finding]:
 
 
 def _kept_for_too_long(workspace: Workspace, store: Engine) -> list[Finding]:
-    """Rows beyond [retention]; what is to be pruned is the embedded warehouse alone."""
+    """Rows beyond [retention]."""
     from tieback.config import Retention
     from tieback.metrics.health import Finding
     from tieback.store import DuckDB
     from tieback.sync import now, retention
 
-    if workspace.settings.retention == Retention() or not isinstance(store, DuckDB):
+    kept = workspace.settings.retention
+    if kept == Retention():
         return []
-    found = retention.expired(store, workspace.settings.retention, now())
+    if workspace.settings.warehouse.url:
+        is_there = workspace.intake.exists()
+        with intake(workspace, read_only=True) if is_there else DuckDB(None) as door:
+            found = retention.expired(store, door, kept, now())
+    else:
+        assert isinstance(store, DuckDB)
+        found = retention.expired(store, store, kept, now())
     if not found:
         return [Finding("retention", "ok", "no row is older than it may be")]
     told = ", ".join(f"{rows:,} of {name}" for name, rows in found.items())

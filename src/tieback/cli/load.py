@@ -49,7 +49,7 @@ def command(folder: Path, follow: bool, with_parent: int | None) -> None:
 
 
 def load(workspace: Workspace, ledger: Ledger, *, is_behind: bool = True) -> str:
-    """Take in all that waits in the inbox and refresh; says what came of it, or nothing when nothing waited.
+    """Take in all that waited in the inbox and refresh; says what came of it, or nothing when nothing waited.
 
     is_behind: refresh also when nothing waited: whoever loaded last may not have come to it.
     """
@@ -63,6 +63,8 @@ def load(workspace: Workspace, ledger: Ledger, *, is_behind: bool = True) -> str
             loaded = take_in_inbox(store, rows, personal, now())
         ledger.settle([row.position for row in rows])
         added, known, refused = added + loaded.facts_added, known + loaded.facts_known, refused + loaded.rows_refused
+        if len(rows) < _ROWS:  # what has come since waits for the next time, or a busy collector would never let us end
+            break
     if added or (is_behind and (workspace.settings.warehouse.url or workspace.warehouse.exists())):
         with opened(workspace) as engine:
             refresh(engine, workspace.settings)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tieback.cli.output import say
 from tieback.config import CONDITIONS, FILE_NAME, SALT_NAME, Settings, open_workspace
-from tieback.errors import ConfigError, UsageError, WorkspaceError
+from tieback.errors import ConfigError, InUseError, TiebackError, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from tieback.config import Workspace
     from tieback.store import DuckDB, Engine, Published
 
 SALT = "digest of the salt"
+PATIENCE_SECONDS = 60.0  # with the loader of a collector, which holds the workspace for moments
+T = TypeVar("T")
 
 
 @contextmanager
@@ -59,6 +62,34 @@ def intake(workspace: Workspace, *, read_only: bool = False) -> Iterator[DuckDB]
     else:
         with opened(workspace) as engine, Intake(workspace.intake, engine, **limits(workspace)) as door:
             yield door
+
+
+@contextmanager
+def opened_with_door(workspace: Workspace) -> Iterator[tuple[Engine, DuckDB]]:
+    """The warehouse, and the file at its door that holds quarantine and vault: the same where that is the warehouse.
+
+    Errors as of `opened`. Who holds the door keeps all others on this machine from taking in anything.
+    """
+    from tieback.store import DuckDB
+
+    if not workspace.settings.warehouse.url:
+        with opened_file(workspace) as file:
+            yield file, file
+        return
+    with DuckDB(workspace.intake, **limits(workspace)) as door, opened(workspace) as engine:
+        yield engine, door
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """What `work` gives; tried again for a while where another holds the workspace."""
+    given_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return work()
+        except InUseError:
+            if time.monotonic() > given_up:
+                raise
+            time.sleep(0.1)
 
 
 def engine_at(url: str, *, read_only: bool = False) -> Engine:
@@ -134,7 +165,7 @@ def _tell_readers(store: DuckDB, workspace: Workspace) -> None:
     from tieback.store import tell_fact_states
 
     if workspace.runs.is_dir():
-        with suppress(OSError):  # where the disk is full, the next command that writes tells them
+        with suppress(OSError, TiebackError):  # where the disk is full, the next command that writes tells them
             tell_fact_states(workspace.runs, fact_states(store))
 
 

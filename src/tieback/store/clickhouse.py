@@ -106,13 +106,37 @@ class ClickHouse(Engine):
             self._draft = ""
             with suppress(TiebackError):  # the error on its way is the one to tell
                 self._link.use(before if self._state else "default")
-                self._run(f"DROP DATABASE IF EXISTS {draft}")
+                self._run(f"DROP DATABASE IF EXISTS {draft} SYNC")
             raise
         self._prune()
 
     def close(self) -> None:
         """Let go of the connection; temporary tables end with it."""
         self._link.close()
+
+    @property
+    def places(self) -> list[Path]:
+        """The folder of ClickHouse within this process."""
+        return [self._link.folder] if isinstance(self._link, InProcess) else []
+
+    @property
+    def beyond_reach(self) -> str:
+        """What a server keeps beside its tables."""
+        return (
+            "" if isinstance(self._link, InProcess) else "the ClickHouse server's logs, copies of the server, backups"
+        )
+
+    def forget(self) -> None:
+        """Make a state of tables written anew, and drop all others at once, with whatever they still share."""
+        with self.transaction():
+            for name in self._tables(self._draft):
+                self._run(f"CREATE TABLE {name}_anew AS {name}", name)
+                self._run(f"INSERT INTO {name}_anew SELECT {self._emptied(name)} FROM {name}", name)
+                self._run(f"DROP TABLE {name} SYNC", name)
+                self._run(f"RENAME TABLE {name}_anew TO {name}", name)
+        for number in self._numbers():
+            if number < self._state:
+                self._run(f"DROP DATABASE IF EXISTS {self._named(number)} SYNC")
 
     def has(self, name: str) -> bool:
         """True when a table of that name exists."""
@@ -223,7 +247,7 @@ class ClickHouse(Engine):
                     f"The workspace is in use by another writer on {self._link.place}. Wait until it ends; one that "
                     f"was cut off stands in nobody's way {_ABANDONED_MINUTES} minutes later. Nothing was changed."
                 )
-            self._run(f"DROP DATABASE IF EXISTS {draft}")
+            self._run(f"DROP DATABASE IF EXISTS {draft} SYNC")
 
     def _is_alive(self, draft: str) -> bool:
         """True when something happened in `draft` lately, or a statement of it runs."""
@@ -243,8 +267,16 @@ class ClickHouse(Engine):
             later = _quoted(self._named(number + 2))
             begun = f"SELECT min(metadata_modification_time) FROM system.tables WHERE database = {later}"
             old = self.fetch(f"SELECT ({begun}) < now() - INTERVAL {_READ_MINUTES} MINUTE AS old")["old"][0].as_py()
-            if old or number + 2 not in numbers:
-                self._run(f"DROP DATABASE IF EXISTS {self._named(number)}")
+            if (old or number + 2 not in numbers) and not self._is_read(number):
+                # At once: left to the server, its rows would stay on disk for minutes, and nobody could say how long.
+                self._run(f"DROP DATABASE IF EXISTS {self._named(number)} SYNC")
+
+    def _is_read(self, number: int) -> bool:
+        """True while a query works on that state; dropping it at once would wait for its end."""
+        state = _quoted(self._named(number))
+        running = f"current_database = {state} OR position(query, concat({state}, '.')) > 0"
+        sql = f"SELECT count() AS n FROM system.processes WHERE query_id <> queryID() AND ({running})"
+        return bool(self.fetch(sql)["n"][0].as_py())
 
     def _latest(self) -> int:
         """The number of the newest state, 0 before the first."""
@@ -265,6 +297,13 @@ class ClickHouse(Engine):
         sql = f"SELECT name FROM system.tables WHERE database = {_quoted(database)} AND NOT is_temporary"
         names: list[str] = self.fetch(sql)["name"].to_pylist()
         return names
+
+    def _emptied(self, name: str) -> str:
+        """The columns of a table, an empty cell without the value that was cleared away: ClickHouse keeps it below."""
+        of = f"WHERE database = currentDatabase() AND table = {_quoted(name)} ORDER BY position"
+        columns = self.fetch(f"SELECT name, type FROM system.columns {of}").to_pylist()
+        clean = "if(isNull({name}), materialize(CAST(NULL AS {type})), {name}) AS {name}"
+        return ", ".join(clean.format(**each) if "Nullable" in each["type"] else each["name"] for each in columns)
 
     def _named(self, number: int) -> str:
         return f"{self.database}_{number}"

@@ -72,7 +72,7 @@ class InProcess:
         except ImportError:
             raise WorkspaceError("chdb is not installed here. Install it with `pip install chdb`.") from None
 
-        self.place = str(folder)
+        self.place, self.folder = str(folder), folder
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._door: Any = chdb.connect(str(folder))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tieback.errors import ConfigError, TiebackError, WorkspaceError
+from tieback.errors import ConfigError, InUseError, TiebackError, WorkspaceError
 from tieback.schema import FACTS, TABLES, Table
 from tieback.schema.ddl import create_table
 from tieback.store.changes import Changes
@@ -107,6 +107,18 @@ class DuckDB(Engine):
     def close(self) -> None:
         """Let go of the file."""
         self.door.close()
+
+    @property
+    def places(self) -> list[Path]:
+        """The file, and the runs beside it."""
+        return [] if self.path is None else [self.path, runs_folder(self.path)]
+
+    def forget(self) -> None:
+        """Put a copy in the place of the file, without what was deleted; runs go, and the newest comes on opening."""
+        from tieback.store.rewriting import write_anew
+
+        if self.path is not None:
+            write_anew(self, self.path, runs_folder(self.path))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -334,9 +346,7 @@ def _plain(error: duckdb.Error, building: str, sql: str) -> TiebackError:
     holder = re.search(r"PID (\d+)", text)
     if _LOCKED in text:
         who = f"process {holder[1]}" if holder else "another process"
-        return WorkspaceError(
-            f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed."
-        )
+        return InUseError(f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed.")
     if any(sign in text for sign in ("No space left", "Could not write file", "max_temp_directory_size")):
         return WorkspaceError("The disk is full. Free some space and run the same command again; nothing was changed.")
     if isinstance(error, duckdb.OutOfMemoryException):

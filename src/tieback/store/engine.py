@@ -12,6 +12,7 @@ from tieback.errors import TiebackError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     import pyarrow as pa
     from ibis.expr import types as ir
@@ -72,6 +73,16 @@ class Engine(ABC):
     dialect: ClassVar[str]  # one of tieback.schema.ddl.DIALECTS
     starts_slowly: ClassVar[bool] = False
     _few_rows = False
+
+    @property
+    def places(self) -> list[Path]:
+        """The files and folders that hold its tables, where this machine sees them; none of a server's."""
+        return []
+
+    @property
+    def beyond_reach(self) -> str:
+        """In words, what may hold rows that were taken out even after `forget`; empty where that is nothing."""
+        return ""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
@@ -210,6 +221,14 @@ class Engine(ABC):
     @abstractmethod
     def remove(self, table: Table, gone: ir.Table) -> None:
         """Take out the rows of `table` that equal a row of the scratch table `gone` in its columns, empty or not."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Write anew what still holds rows that were taken out, and let go of earlier states, so that no byte stays.
+
+        Outside of a transaction, and the last thing that is done here: close it after. Cut off, it may be called again.
+        Raises WorkspaceError when somebody else still needs an earlier state, or there is no room for the new one.
+        """
 
     @abstractmethod
     def keep(self, name: str, select: str) -> None:

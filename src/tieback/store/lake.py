@@ -119,7 +119,16 @@ class Lake:
                 )
             after = msgspec.structs.replace(after, number=after.number + 1)  # a writer was killed on that number
         self._manifest = after
-        self._sweep()
+        self._sweep(self._kept)
+
+    def forget(self) -> None:
+        """Keep the newest manifest alone, and no part that it does not name."""
+        self._sweep(1)
+        named = self._paths(self.number)
+        for folder in {path.split("/")[1] for path in named}:
+            for part in self.files.names(f"{_PARTS}/{folder}"):  # a transaction may have written what it did not need
+                if f"{_PARTS}/{folder}/{part}" not in named:
+                    self.files.remove(f"{_PARTS}/{folder}/{part}")
 
     def abandon(self) -> None:
         """End a transaction as if it had never begun."""
@@ -179,13 +188,13 @@ class Lake:
         stems = (name.removesuffix(".json") for name in self.files.names(_MANIFESTS) if name.endswith(".json"))
         return [int(stem) for stem in stems if stem.isdecimal()]
 
-    def _sweep(self) -> None:
+    def _sweep(self, kept_at_most: int) -> None:
         """Remove manifests beyond those kept, parts that none of these names, and what killed sessions left behind.
 
         A transaction that still goes on elsewhere has a higher number, or will be refused: its parts are not needed.
         """
         numbers = sorted(number for number in self._numbers() if number <= self.number)
-        old, kept = numbers[: -self._kept], numbers[-self._kept :]
+        old, kept = numbers[:-kept_at_most], numbers[-kept_at_most:]
         named = {path for number in kept for path in self._paths(number)}
         for number in old:
             for path in self._paths(number) - named:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from tieback.errors import TiebackError, WorkspaceError
-from tieback.schema import Table
+from tieback.errors import InUseError, TiebackError, WorkspaceError
+from tieback.schema import TABLES, Table
 from tieback.schema.ddl import COLUMN_TYPES, create_table
 from tieback.store.copying import as_arrow, as_csv, column_type
 from tieback.store.engine import SCRATCH, Engine, statement_error
@@ -37,7 +38,19 @@ _LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "en_US.utf8")
 # Each worth it many times over for work on whole tables; whoever sets them on the server or in the URL is heard.
 _SETTINGS = {"work_mem": "64MB", "jit": "off"}
 _ANALYZE_FROM = 0.1  # of a table's rows, as autovacuum has it
+_PATIENCE_SECONDS = 60.0  # for those who still look at what is to be forgotten
 _CLOSED = ("08", "57P01", "57P02", "57P03")  # SQLSTATEs, or how they begin: the connection is gone
+
+_LOOKERS = """
+SELECT who FROM (
+  SELECT coalesce(nullif(application_name, ''), backend_type) || ' (process ' || pid || ' of the server)',
+    greatest(age(backend_xmin), age(backend_xid)) FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
+  UNION ALL SELECT 'the prepared transaction ' || gid, age(transaction) FROM pg_prepared_xacts
+  WHERE database = current_database()
+  UNION ALL SELECT 'the replication slot ' || slot_name, age(xmin) FROM pg_replication_slots
+) looking(who, age) WHERE age > age(%s::xid)
+"""
 
 
 class Postgres(Engine):
@@ -73,9 +86,22 @@ class Postgres(Engine):
             self.door.close()
             raise
 
+    @property
+    def beyond_reach(self) -> str:
+        """What a server keeps beside its tables."""
+        return "the Postgres server's write-ahead log, copies of the server, backups"
+
     def close(self) -> None:
         """Let go of the server; what a reader kept for itself goes, too."""
         self.door.close()
+
+    def forget(self) -> None:
+        """Write every table and its statistics anew, once nobody looks at an older state; readers wait meanwhile."""
+        self._wait_for_lookers()
+        self.execute("SELECT set_config('lock_timeout', %s, false)", [f"{_PATIENCE_SECONDS:.0f}s"])
+        for name in TABLES:
+            if self.has(name):
+                self.execute(f"VACUUM (FULL, ANALYZE) {name}", building=name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -207,6 +233,18 @@ class Postgres(Engine):
                 [value, name],
             )
 
+    def _wait_for_lookers(self) -> None:
+        """Until nobody's view of the database is older than this: what somebody may see, no VACUUM takes away."""
+        now = self.execute("SELECT pg_current_xact_id()::xid::text").fetchall()[0][0]
+        given_up = time.monotonic() + _PATIENCE_SECONDS
+        while older := self.execute(_LOOKERS, [now]).fetchall():
+            if time.monotonic() > given_up:
+                raise WorkspaceError(
+                    f"What was to go is deleted, but the server keeps it for {older[0][0]}, which looks at the state "
+                    "before. End that, and run the same command again."
+                )
+            time.sleep(0.1)
+
     def _be_the_only_writer(self) -> None:
         key = int.from_bytes(sha256(f"the writer of {self.schema}".encode()).digest()[:7], "big")
         if self.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchall()[0][0]:
@@ -218,9 +256,7 @@ class Postgres(Engine):
             [key, key],
         ).fetchall()
         who = f"{held[0][1] or 'another session'} (process {held[0][0]} of the server)" if held else "another session"
-        raise WorkspaceError(
-            f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed."
-        )
+        raise InUseError(f"The workspace is in use by {who}. Wait until it ends, then try again; nothing was changed.")
 
     def _prepare(self) -> None:
         foreign = WorkspaceError(
@@ -334,6 +370,11 @@ def _plain(error: psycopg.Error, building: str, sql: str) -> TiebackError:
         return WorkspaceError(f"The Postgres user has no right to do this ({reason}). Grant it, and run again.")
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return WorkspaceError("This Postgres server takes no changes (a replica?). Name the one that does in the URL.")
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return WorkspaceError(
+            f"Another session of the Postgres server holds {building or 'a table'}. End it, and run the same command "
+            "again."
+        )
     if isinstance(error, psycopg.errors.QueryCanceled):
         return WorkspaceError(f"The Postgres server ended the work ({reason}); nothing was changed. Run again.")
     if state.startswith(_CLOSED) or (not state and isinstance(error, psycopg.OperationalError)):

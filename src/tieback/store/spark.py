@@ -19,6 +19,8 @@ from tieback.store.lake_files import ConnectFiles, Files, HadoopFiles, LocalFile
 from tieback.store.lake_reader import LakeReader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from ibis.expr import types as ir
     from pyspark.sql import DataFrame, SparkSession
@@ -148,14 +150,34 @@ class Spark(Engine):
             yield
             for name, held in self._lake.tables.items():
                 if held.is_piled_up():
-                    path, rows = self._written(name, self._frame(f"SELECT * FROM {name}", name), held)
-                    self._lake.rewrite(name, Part(path, rows))
+                    self._write_in_one(name, held)
             self._lake.publish()
         except BaseException:
             self._lake.abandon()
             raise
         finally:
             self._in_transaction = False
+
+    @property
+    def places(self) -> list[Path]:
+        """The folder of a lake that this machine sees."""
+        return [self._lake.files.folder] if isinstance(self._lake.files, LocalFiles) else []
+
+    @property
+    def beyond_reach(self) -> str:
+        """What the cluster, or an object store, keeps beside the lake."""
+        lake = (
+            "" if self.places else "the lake's files, of which only tables were searched, and versions that it keeps, "
+        )
+        return f"{lake}what the cluster's machines spill to their disks until this process has ended"
+
+    def forget(self) -> None:
+        """Write tables anew of which rows were taken out, and let go of all that earlier manifests name."""
+        with self.transaction():
+            for name, held in self._lake.tables.items():
+                if any(part.removed_by for part in held.parts):
+                    self._write_in_one(name, held)
+        self._lake.forget()
 
     def has(self, name: str) -> bool:
         """True when a table of that name exists."""
@@ -226,6 +248,11 @@ class Spark(Engine):
         types = {name: self._lake.tables[table.name].columns[name] for name in columns}
         frame = self._frame(select, table.name)
         return Part(*self._written(table.name, frame, Held(types)), removed_by=tuple(columns))
+
+    def _write_in_one(self, name: str, held: Held) -> None:
+        """Put one part with the rows of a table in place of all its parts."""
+        path, rows = self._written(name, self._frame(f"SELECT * FROM {name}", name), held)
+        self._lake.rewrite(name, Part(path, rows))
 
     def _add(self, table: Table, *parts: Part) -> None:
         """Add those of `parts` that have rows, and rows to take out."""

@@ -1,4 +1,7 @@
-"""What is begun in the warehouse and to be ended elsewhere: remembered, so that whoever comes after a crash goes on."""
+"""What is begun in the warehouse and to be ended elsewhere: remembered, so that whoever comes after a crash goes on.
+
+It is kept in the file at the door of the warehouse, which whoever goes on has in hand.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ ERASING = "erasing"  # a person's rows are gone, and their bytes may be left in 
 PRUNING = "pruning"  # so are rows that were kept for long enough
 
 
-def begin(store: DuckDB, what: str) -> None:
+def begin(door: DuckDB, what: str) -> None:
     """Note that it is under way. Belongs inside the transaction that begins it."""
-    end(store, what)
-    store.execute("INSERT INTO workspace VALUES (?, 'yes')", [what])
+    end(door, what)
+    door.execute("INSERT INTO workspace VALUES (?, 'yes')", [what])
 
 
-def is_under_way(store: DuckDB, what: str) -> bool:
+def is_under_way(door: DuckDB, what: str) -> bool:
     """True from `begin` until `end`."""
-    return bool(store.rows("SELECT 1 AS held FROM workspace WHERE name = ?", [what]))
+    return bool(door.rows("SELECT 1 AS held FROM workspace WHERE name = ?", [what]))
 
 
-def end(store: DuckDB, what: str) -> None:
+def end(door: DuckDB, what: str) -> None:
     """Note that it is done."""
-    store.execute("DELETE FROM workspace WHERE name = ?", [what])
+    door.execute("DELETE FROM workspace WHERE name = ?", [what])
