@@ -43,7 +43,7 @@ def prove(workspace: Workspace, found: Person) -> None:
             f"Traces are left in {', '.join(held)}. Files that you put there are yours to delete; call again after."
         )
     tables = "every table" if workspace.settings.warehouse.url else "every table, also as published,"
-    short = len({*found.raw, *(value for _, value in found.identifiers)}) - len(words)
+    short = len(found.names) - len(words)
     say(
         f"Searched {searched} files ({size:,} bytes) and {tables} for {len(words)} words: "
         f"no trace.{f' {short} were too short to be searched for.' if short else ''}"

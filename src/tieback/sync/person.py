@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import ibis
@@ -32,17 +33,25 @@ _TELLS = {"email_hash": ("email_domain",)}  # columns that go with an identifier
 
 @dataclass(frozen=True)
 class Person:
-    """Who is meant: the person_ids, the identifiers as (kind, value), and the raw values that the vault has of them."""
+    """Who is meant: the person_ids, the identifiers as (kind, value), and the raw values of those that are hashes.
+
+    Raw are those that the vault has, and the one by which the person was named.
+    """
 
     person_ids: tuple[str, ...]
     identifiers: tuple[tuple[str, str], ...]
     raw: tuple[str, ...]
 
     @property
+    def names(self) -> set[str]:
+        """All that names the person: raw, hashed, and the plain SHA-256 that clients may have sent instead."""
+        plain = {sha256(value.encode()).hexdigest() for value in self.raw}
+        return {*self.raw, *plain, *(value for _, value in self.identifiers)}
+
+    @property
     def words(self) -> tuple[str, ...]:
-        """All that names the person, raw or hashed, that is long enough to be searched for."""
-        values = {*self.raw, *(value for _, value in self.identifiers)}
-        return tuple(sorted(word for word in values if len(word) >= _SHORTEST))
+        """Those names that are long enough to be searched for."""
+        return tuple(sorted(name for name in self.names if len(name) >= _SHORTEST))
 
 
 def person(engine: Engine, door: DuckDB, named: str, personal: Personal) -> Person:
@@ -50,7 +59,8 @@ def person(engine: Engine, door: DuckDB, named: str, personal: Personal) -> Pers
 
     A kind in front, as in user:ann, says which is meant. Raises UsageError when that is nobody, or several.
     """
-    given = _ids(engine, "named", _candidates(door, named.strip(), personal))
+    candidates = _candidates(door, named.strip(), personal)
+    given = _ids(engine, "named", candidates)
     people = relation(TABLES["people"])
     known = engine.read(people.semi_join(given, ["id_kind", "id_value"])).to_pylist()
     owners = sorted({row["person_id"] for row in known})
@@ -65,8 +75,9 @@ def person(engine: Engine, door: DuckDB, named: str, personal: Personal) -> Pers
         identifiers |= _pairs(_in_vault(door, engine.read(given)).select(["id_kind", "id_value"]))
     if not identifiers:
         raise UsageError("Nobody is known by that identifier here.")
-    raw = _in_vault(door, _rows(identifiers))["raw_value"].to_pylist()
-    return Person(tuple(owners), tuple(sorted(identifiers)), tuple(raw))
+    raw = {*_in_vault(door, _rows(identifiers))["raw_value"].to_pylist()}
+    raw |= {text for pair, text in candidates.items() if text and pair in identifiers}
+    return Person(tuple(owners), tuple(sorted(identifiers)), tuple(sorted(raw)))
 
 
 def shown(engine: Engine, door: DuckDB, of: Person) -> dict[str, Any]:
@@ -156,18 +167,18 @@ def hits(engine: Engine, words: Iterable[str]) -> list[str]:
     return sorted(row["name"] for row in engine.read(ibis.union(*counts)).to_pylist() if row["held"])
 
 
-def _candidates(door: DuckDB, named: str, personal: Personal) -> list[tuple[str, str]]:
-    """What `named` may be: (kind, value), hashed where facts carry hashes."""
+def _candidates(door: DuckDB, named: str, personal: Personal) -> dict[tuple[str, str], str]:
+    """What `named` may be, as (kind, value), hashed where facts carry hashes; of each hash, what it is of, if known."""
     kind, _, value = named.partition(":")
     kinds = [kind] if kind in IDENTIFIERS and value else list(IDENTIFIERS)
     value = value if kinds == [kind] else named
-    found = [(each, value) for each in kinds]
+    found = dict.fromkeys(((each, value) for each in kinds), "")
     raw: dict[str, list[str]] = {each: [f"SELECT {sql_text(value)}"] for each in ("email", "phone") if each in kinds}
     if raw:
         fill(door, raw, personal.salt, personal.phone_region)
         for each in raw:
-            hashes = door.rows(f"SELECT hash FROM door_{each} WHERE hash IS NOT NULL")
-            found += [(each, row["hash"]) for row in hashes]
+            hashes = door.rows(f"SELECT hash, coalesce(normal, '') AS normal FROM door_{each} WHERE hash IS NOT NULL")
+            found |= {(each, row["hash"]): row["normal"] for row in hashes}
     return found
 
 
