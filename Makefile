@@ -39,7 +39,7 @@ engines-whole: engines  ## run the whole conformance kit on every engine, also w
 clients: build/clients/.ready  ## install the clients of other collectors, so that `make test` runs them against this one
 
 laws: environment  ## hold the laws over many more random worlds than `make test` has time for
-	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws $(ARGS)
+	@LAW_EXAMPLES=100 $(PYTEST) -n $(WORKERS) --maxprocesses 4 tests/laws tests/store/test_publishing.py $(ARGS)
 
 readers: environment  ## let eight readers read for two minutes while runs are published
 	@READ_SECONDS=120 $(PYTEST) tests/cli/test_readers.py $(ARGS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
@@ -148,8 +149,9 @@ def traces(words: set[str], *places: Path) -> list[str]:
     """The files in these places that hold any of the words, and which one."""
     found = []
     for path in sorted(path for place in places for path in place.rglob("*") if path.is_file()):
-        text = path.read_bytes().lower()
-        found += [f"{path.name}: {word}" for word in words if word.lower().encode() in text]
+        with suppress(FileNotFoundError):  # engines remove files of their own meanwhile
+            text = path.read_bytes().lower()
+            found += [f"{path.name}: {word}" for word in words if word.lower().encode() in text]
     return found
 
 

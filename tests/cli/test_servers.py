@@ -175,6 +175,15 @@ def test_a_request_that_never_ends_does_not_hold_the_end_up(
     assert f"before {server}" in held(shop[0])
 
 
+@pytest.fixture
+def heeds_hangup() -> Iterator[None]:
+    """What is started hears of a hangup, even where these tests were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeds_hangup")
 @pytest.mark.parametrize("victim", ["worker", "parent", "parent hung up"])
 def test_granian_killed_leaves_nothing_behind(tmp_path: Path, victim: str) -> None:
     """Whichever of its processes it hits: what was acknowledged is kept, the others end, and the port is free again."""

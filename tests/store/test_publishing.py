@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.disks import on_a_disk_of_its_own, small
@@ -73,6 +74,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=int(os.environ.get("LAW_EXAMPLES", "30")))
 @given(first=st.lists(KEYS, max_size=6), runs=st.lists(STEPS, min_size=1, max_size=4))
 def test_what_changed_in_part_is_read_as_if_written_whole(
     tmp_path_factory: pytest.TempPathFactory, first: list[Any], runs: list[Any]

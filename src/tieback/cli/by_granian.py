@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from granian.server import MPServer
 
 from tieback.cli.collector import check, collector
 from tieback.cli.ledger import opened_ledger
-from tieback.cli.logs import Libraries
+from tieback.cli.logs import Libraries, log
 from tieback.config import Workspace, open_workspace
 from tieback.errors import TiebackError
 
@@ -82,6 +83,16 @@ class _Server(MPServer):
             workers_kill_timeout=drain_seconds,
         )
         self._listener = listener
+
+    def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            worker.terminate()
+            # By itself granian asks what its other thread may not have noted yet: an end in time is then told as late.
+            if not wait([worker.inner.sentinel], self.workers_kill_timeout):
+                log().warning("What was under way took too long, and is cut off", seconds=self.workers_kill_timeout)
+                worker.inner.kill()
+            worker.inner.join()
+        self.wrks.clear()
 
     def _init_shared_socket(self) -> None:
         given = (self.backlog,) if sys.platform == "linux" else ()
