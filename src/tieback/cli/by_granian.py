@@ -86,7 +86,7 @@ class _Server(MPServer):
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
-            worker.terminate()
+            worker.terminate()  # type: ignore[no-untyped-call]  # granian tells no types
             # By itself granian asks what its other thread may not have noted yet: an end in time is then told as late.
             if not wait([worker.inner.sentinel], self.workers_kill_timeout):
                 log().warning("What was under way took too long, and is cut off", seconds=self.workers_kill_timeout)
