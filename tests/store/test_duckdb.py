@@ -47,7 +47,7 @@ def test_a_second_writer_is_told_who_holds_the_workspace(tmp_path: Path) -> None
             """,
             path,
         )
-    assert "WorkspaceError: The workspace is in use by process" in other.stderr
+    assert "InUseError: The workspace is in use by process" in other.stderr
 
 
 def test_a_process_killed_in_a_transaction_leaves_the_workspace_as_it_was(tmp_path: Path) -> None:

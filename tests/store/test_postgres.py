@@ -187,3 +187,25 @@ def test_a_user_without_rights_is_told(writer: Postgres) -> None:
     writer.execute(f"GRANT USAGE ON SCHEMA {writer.schema} TO {guest}")
     with pytest.raises(WorkspaceError, match="permission denied for table workspace"):
         opened(server().url(writer.schema, user=guest), read_only=True)
+
+
+def test_what_somebody_may_still_see_is_not_forgotten_in_silence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of the state before is named; once it has ended, no file of the server holds what was taken out."""
+    monkeypatch.setattr("tieback.store.postgres._PATIENCE_SECONDS", 0.3)
+    values = pa.table({"name": ["taken-out-for-good", "stays"], "value": ["x", "y"]})
+    with opened(url) as store:
+        with store.transaction():
+            store.load(TABLES["workspace"], values)
+        with opened(url, read_only=True) as reader:
+            assert reader.rows("SELECT 1 AS one FROM workspace WHERE name = 'stays'")
+            with store.transaction():
+                store.remove(TABLES["workspace"], store.scratch_rows("gone", values.slice(0, 1).select(["name"])))
+            with pytest.raises(WorkspaceError, match=r"keeps it for tieback, process .* looks at the state before"):
+                store.forget()
+        store.forget()
+        assert [row["name"] for row in store.rows("SELECT name FROM workspace WHERE value IN ('x', 'y')")] == ["stays"]
+        path = store.execute("SELECT pg_relation_filepath('workspace')").fetchall()[0][0]
+        store.execute("CHECKPOINT")
+    held = (server().folder / "data" / path).read_bytes()
+    assert b"stays" in held
+    assert b"taken-out-for-good" not in held
