@@ -234,6 +234,7 @@ def test_addresses_and_numbers_leave_as_their_sha_256_where_the_tag_asks_for_it(
     long = f"{'münchen.' * 20}x@acme.example"
     page.evaluate("(long) => { tieback('identify', 'Ann@acme.example'); tieback('identify', 7, {email: long}) }", long)
     page.evaluate("tieback('identify', 8, {email: 'none', phone: '030 123456'})")
+    page.evaluate("tieback('identify', 9, {phone: '+49 000 0000000'})")
     events = collector.comes("hashes", lambda events: of(events, "form"))
     [form] = of(events, "form")
     ann = sha256(b"ann@acme.example").hexdigest()
@@ -245,7 +246,12 @@ def test_addresses_and_numbers_leave_as_their_sha_256_where_the_tag_asks_for_it(
         for row in collector.rows()
         if row["kind"] == "identify"
     }
-    assert logins >= {(None, ann, None), ("7", sha256(long.encode()).hexdigest(), None), ("8", None, None)}
+    assert logins >= {
+        (None, ann, None),
+        ("7", sha256(long.encode()).hexdigest(), None),
+        ("8", None, None),
+        ("9", None, None),
+    }
     held = str([*sent, *page.evaluate("Object.values(localStorage)")]).lower()
     assert ann in held
     assert [raw for raw in ("@acme.example", "7946", "123456") if raw in held] == []

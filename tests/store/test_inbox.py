@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine, event
 
 from tests.store.ledgers import CUT_OFF, NOON, connected, message, new_place
 from tieback.store.ledger import Backlog, Incoming, Ledger, open_ledger
@@ -49,6 +50,27 @@ def test_a_message_is_new_once(ledger: Ledger) -> None:
     assert sorted(row.payload for row in ledger.waiting(9)) == sorted(
         [b'{"number": 1}', b'{"number": 1}', b'{"number": 2}', b'{"number": 3}']
     )
+
+
+def test_who_writes_in_between_takes_nobody_s_answer(tmp_path: Path) -> None:
+    """In a file, which of some messages were new is asked once they are on disk, and another may have come by then."""
+    url = new_place("sqlite", tmp_path)
+    with closing(open_ledger(url)) as ledger, closing(open_ledger(url)) as other:
+        ledger.put([message(1), message(2)])
+        came: list[list[bool]] = []
+
+        def between(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO inbox") and not came:
+                came.append([])
+                came.append(other.put([message(10), message(2), message(11)]))
+
+        event.listen(Engine, "after_cursor_execute", between)
+        try:
+            assert ledger.put([message(2), message(3), message(1), message(4)]) == [False, True, False, True]
+        finally:
+            event.remove(Engine, "after_cursor_execute", between)
+        assert came[1] == [True, False, True]
+        assert sorted(numbers(ledger)) == ["m1", "m10", "m11", "m2", "m3", "m4"]
 
 
 def test_a_message_without_an_id_is_none() -> None:

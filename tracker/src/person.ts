@@ -28,8 +28,8 @@ function digest(given: string | undefined, normal: (given: string) => string): s
 // As the collector writes them, or nothing where it would need to know more: one digest stands for one person.
 const address = (given: string): string => (/@.+\./.test(given) ? given.trim().toLowerCase() : "");
 
-/** A number in E.164; without its country code it may be anybody's. */
+/** A number in E.164. Without its country code it may be anybody's, and of one digit again and again it is nobody's. */
 function dialled(given: string): string {
   const digits = given.replace(/\(0\)/, "").replace(/[^\d+]/g, "").replace(/^00/, "+");
-  return /^\+[1-9]\d{6,14}$/.test(digits) ? digits : "";
+  return /^\+[1-9]\d{6,14}$/.test(digits) && !/^\+\d{0,3}(\d)\1{6,}$/.test(digits) ? digits : "";
 }

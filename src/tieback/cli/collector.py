@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,7 +68,7 @@ def collector(workspace: Workspace, ledger: Ledger, *, is_loading: bool) -> ASGI
         limits=Limits(given.per_second),
         guesses=Guesses(_GUESSES_AT_ONCE, keys.has_opened),
         keep_masked_ip=given.keep_masked_ip,
-        **country_of,
+        country_of=country_of,
     )
     app = application(door, spoken, counts, inbox, given.most_kb * 1000, running, _secret(workspace.salt))
     return _believing(given.proxies, app)
@@ -87,12 +87,12 @@ def _believing(proxies: tuple[str, ...], app: ASGIApp) -> ASGIApp:
     return cast("ASGIApp", ProxyHeadersMiddleware(cast(Any, app), list(proxies))) if proxies else app
 
 
-def _country_of(workspace: Workspace) -> dict[str, Any]:
-    """How the door finds a country, as it is to be called; nothing without a database. Raises ConfigError."""
+def _country_of(workspace: Workspace) -> Callable[[str], str]:
+    """The country of an internet address; "" for each without a database. Raises ConfigError when that is not right."""
     from tieback.collect import Countries
 
     file = workspace.settings.collect.countries
-    return {"country_of": Countries(workspace.folder / file).of} if file else {}
+    return Countries(workspace.folder / file).of if file else lambda address: ""
 
 
 def _own_wires(workspace: Workspace) -> list[Wire]:

@@ -31,7 +31,8 @@ class Ledger:
     """An open ledger, for any number of threads.
 
     Whatever the database refuses is raised as a WorkspaceError, and then nothing was changed; only where the
-    connection to a server is lost, a change may have been made all the same.
+    connection to a server is lost, or a file cannot be read any more just after `put` wrote to it, a change may have
+    been made all the same. What is put again is known for what it is.
     """
 
     def __init__(self, place: Place) -> None:
