@@ -16,7 +16,7 @@ from benchmarks.rival import TOUCHES_OF_SESSIONS, WEIGHTS
 from benchmarks.spark_stages import Laps
 from tieback.store.lake import Lake
 from tieback.store.lake_files import LocalFiles
-from tieback.store.spark import address, connected
+from tieback.store.spark_session import address, connected
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,7 +20,7 @@ from tieback.attribution import affected as sold
 from tieback.attribution.affected import Replaced
 from tieback.config import Settings
 from tieback.identity import affected as known
-from tieback.identity.people import located, some_people
+from tieback.identity.people import located
 from tieback.schema import TABLES
 from tieback.schema.relations import fitted
 from tieback.store import Engine
@@ -118,16 +118,20 @@ class Update:
             wider = ids.union(known.named(facts, rules), distinct=True)
             seen = engine.scratch("together", identity.together(facts, rules))
             settled, cuts = identity.solved(engine, seen, facts.links, rules)
+            addresses = engine.scratch("addresses", identity.owned_addresses(seen, settled, rules))
             domains = engine.scratch("domains", identity.company_domains(seen, at.accounts, self.changed, rules))
             companies = engine.scratch("companies", self._companies(at, settled, ids, domains))
-            if self._count(known.moved(seen, settled, at.people, self.changed, rules)):
+            if self._count(known.moved(addresses, at.people, self.changed)):
                 wider = wider.union(self._shifted(companies, settled, ids, domains), distinct=True)
             wider = engine.scratch("wider", wider)
             if self._count(wider) == self._count(ids):
                 break
             ids = engine.scratch("ids", wider)
         was = engine.scratch("was_people", at.people.semi_join(ids, ["id_kind", "id_value"]).select(*at.people.columns))
-        now = engine.scratch("now_people", some_people(settled, seen, facts, ids, companies, rules))
+        claims = identity.owned_claims(seen, facts.links, settled, rules)
+        accounts = identity.accounts(claims, addresses, companies)
+        found = identity.identifiers(facts).semi_join(ids, ["id_kind", "id_value"])  # what no fact has any more is gone
+        now = engine.scratch("now_people", identity.people(found, settled, accounts, rules))
         self.rows["people"] = engine.replace(TABLES["people"], ids.select("id_kind", "id_value"), now)
         engine.replace(TABLES["link_cuts"], ids.select(left_kind="id_kind", left_value="id_value"), cuts)
         persons = was.select("person_id").union(now.select("person_id"), distinct=True)
@@ -158,8 +162,12 @@ class Update:
         events, people = near.facts.events, near.now
         junk = engine.scratch("junk", attribution.junk_identifiers(events, people))
         touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
-        sessions = engine.scratch("sessions", attribution.sessions(touches, events, people, staff, settings))
-        found = attribution.touchpoints(sessions, settings)
+        logins = engine.scratch("logins", attribution.logins_between(touches))
+        sessions = engine.scratch("sessions", attribution.sessions(touches, logins, events, people, staff, settings))
+        channels = engine.scratch("channels", attribution.channels_of(sessions, settings))
+        clicks = engine.scratch("clicks", attribution.clicks(sessions, settings))
+        led = engine.scratch("led", attribution.led_to_a_visit(clicks, sessions, settings))
+        found = attribution.touchpoints(sessions, channels, led, settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
 
     def _touched(self, near: Near, seen: ir.Table, parties: Parties) -> tuple[Replaced, ir.Table]:
@@ -300,9 +308,11 @@ class Update:
         self, when: str, again: ir.Table, credit: ir.Table, touches: ir.Table, sales: ir.Table, paths: ir.Table
     ) -> ir.Table:
         cells = self.engine.scratch("cells", metrics.cells(touches))
-        credited = self.engine.scratch("credited_touches", metrics.credited_touches(credit, touches, cells))
+        credited = self.engine.scratch("celled", metrics.celled(touches.semi_join(credit, "touch_id"), cells))
         sales, paths = self._of(again, "sales", sales), self._of(again, "paths", paths)
-        lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, sales, paths))
+        firsts = self.engine.scratch("first_sales", metrics.first_sales(sales, paths))
+        marked = self.engine.scratch("marked", metrics.marked(sales, firsts))
+        lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, firsts, marked))
         rows = (metrics.earned(lines, cells, self.at.costs, basis) for basis in ("conversion", "touch"))
         return self.engine.scratch(
             f"{when}_performance", ibis.union(*(fitted(each, TABLES["performance"]) for each in rows))

@@ -92,8 +92,12 @@ def _people(engine: Builder, at: Any, settings: Settings) -> int:
     rules = settings.identity
     seen = engine.scratch("together", identity.together(at, rules))
     settled, cuts = identity.solved(engine, seen, at.links, rules)
+    addresses = engine.scratch("addresses", identity.owned_addresses(seen, settled, rules))
+    claims = identity.owned_claims(seen, at.links, settled, rules)
+    accounts = identity.accounts(claims, addresses, identity.companies(addresses, at.accounts, rules))
+    found = engine.scratch("identifiers", identity.identifiers(at))
     engine.save(TABLES["link_cuts"], cuts)
-    return engine.save(TABLES["people"], identity.people(settled, seen, at, rules))
+    return engine.save(TABLES["people"], identity.people(found, settled, accounts, rules))
 
 
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
@@ -103,10 +107,14 @@ def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     for part in range(parts):
         events = attribution.of_devices(at.events, junk, part, parts)
         touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
-        some = attribution.sessions(touches, events, at.people, staff, settings)
+        logins = engine.scratch("logins", attribution.logins_between(touches))
+        some = attribution.sessions(touches, logins, events, at.people, staff, settings)
         found.append(engine.scratch(f"sessions_{part}", some))
     sessions = ibis.union(*found) if parts > 1 else found[0]  # a click and its visit may be on different devices
-    return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, settings))
+    channels = engine.scratch("channels", attribution.channels_of(sessions, settings))
+    clicks = engine.scratch("clicks", attribution.clicks(sessions, settings))
+    led = engine.scratch("led", attribution.led_to_a_visit(clicks, sessions, settings))
+    return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, channels, led, settings))
 
 
 def _costs(engine: Builder, at: Any, settings: Settings) -> int:
@@ -146,14 +154,20 @@ def _credits(engine: Builder, at: Any, settings: Settings) -> int:
 def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     performance = TABLES["performance"]
     cells = engine.scratch("cells", metrics.cells(at.touchpoints))
-    touches = engine.scratch("credited_touches", metrics.credited_touches(at.credits, at.touchpoints, cells))
+    sales = engine.scratch("first_sales", metrics.first_sales(at.conversions, at.journeys))
+    marked = engine.scratch("marked", metrics.marked(at.conversions, sales))
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
-    # A model and basis at a time, where that costs little: its rows lie together, so that a report reads little else.
     models = list(attribution.models.load(settings.models))
-    for names in [models] if engine.starts_slowly else [[name] for name in models]:
+    # A model and basis at a time, where that costs little: its rows lie together, so that a report reads little else.
+    if engine.starts_slowly:
+        turns, touches = [models], metrics.celled(at.touchpoints, cells)
+    else:
+        credited = at.touchpoints.semi_join(at.credits, "touch_id")
+        turns, touches = [[name] for name in models], engine.scratch("celled", metrics.celled(credited, cells))
+    for names in turns:
         chosen = engine.scratch_rows("chosen", pa.table({"chosen": names}))
         credit = at.credits.semi_join(chosen, at.credits.model == chosen.chosen)
-        lines = engine.scratch("lines", metrics.credit_lines(credit, touches, at.conversions, at.journeys))
+        lines = engine.scratch("lines", metrics.credit_lines(credit, touches, sales, marked))
         for basis in metrics.BASES:
             rows += engine.append(performance, metrics.earned(lines, cells, at.costs, basis))
     return rows

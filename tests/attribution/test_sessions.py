@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import junk_identifiers, possible_touches, sessions, staff
+from tieback.attribution import junk_identifiers, logins_between, possible_touches, sessions, staff
 from tieback.attribution.sessions import with_page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
 from tieback.schema import FACTS, OPINIONS
@@ -48,7 +48,9 @@ def engine() -> DuckDB:
 def _sessions(settings: Settings) -> Any:
     junk = junk_identifiers(AT.events, AT.people)
     found = possible_touches(AT.events, junk, settings)
-    return sessions(found, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
+    return sessions(
+        found, logins_between(found), AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings
+    )
 
 
 def found(

@@ -9,8 +9,18 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import junk_identifiers, possible_touches, sessions, staff, touchpoints
-from tieback.config import Consent, Exclude, Settings, Touches
+from tieback.attribution import (
+    channels_of,
+    clicks,
+    junk_identifiers,
+    led_to_a_visit,
+    logins_between,
+    possible_touches,
+    sessions,
+    staff,
+    touchpoints,
+)
+from tieback.config import Exclude, Settings, Touches
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
 from tieback.schema.relations import relations
@@ -34,14 +44,18 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
     people = [{"id_kind": "anonymous", "id_value": value, "person_id": f"anonymous:{value}"} for value in browsers]
     with warehouse(events=events, people=people) as store:
         candidates = store.scratch("sessions", _sessions(chosen))
-        store.save(TOUCHPOINTS, touchpoints(candidates, chosen))
+        channels = channels_of(candidates, chosen)
+        led = led_to_a_visit(clicks(candidates, chosen), candidates, chosen)
+        store.save(TOUCHPOINTS, touchpoints(candidates, channels, led, chosen))
         return store.rows("SELECT * FROM touchpoints ORDER BY touch_id")
 
 
 def _sessions(settings: Settings) -> ibis.Table:
     junk = junk_identifiers(AT.events, AT.people)
     found = possible_touches(AT.events, junk, settings)
-    return sessions(found, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
+    return sessions(
+        found, logins_between(found), AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings
+    )
 
 
 def test_a_touch_shows_what_it_is() -> None:
@@ -197,31 +211,8 @@ def test_touchpoints_compile_for_every_dialect(dialect: str) -> None:
     """One expression, seven warehouses."""
     candidates = ibis.table(_sessions(Settings()).schema(), name="sessions")
     settings = Settings(time_zone="America/New_York")
-    assert LED in compiled(touchpoints(candidates, settings), dialect)
-
-
-def test_what_a_visitor_refused_earns_nothing() -> None:
-    """One refusal in a visit refuses the visit, also a later one; what says nothing is taken as the settings say."""
-    visits = [
-        event("1", "page", consent_attribution=True),
-        event("2", "page", 5, consent_attribution=False),
-        event("3", "page", 9000, consent_attribution=True),
-        event("4", "page", 18000),
-        event("5", "call", 30000, anonymous_id="b2", url=None, consent_attribution=False),
-    ]
-    reasons = {row["touch_id"]: row["excluded_reason"] for row in found(visits)}
-    assert reasons == {"1": "no consent to attribution", "3": None, "4": None, "5": "no consent to attribution"}
-    strict = {
-        row["touch_id"]: row["excluded_reason"] for row in found(visits, Settings(consent=Consent(assumed=False)))
-    }
-    assert strict == {**reasons, "4": "no consent to attribution"}
-
-
-def test_measurement_is_a_purpose_of_its_own() -> None:
-    """A visit that refuses to be counted may still earn credit, and the other way round."""
-    visits = [
-        event("1", "page", consent_analytics=False, consent_attribution=True),
-        event("2", "page", 9000, consent_analytics=True, consent_attribution=False),
-    ]
-    told = [(row["is_measured"], row["excluded_reason"]) for row in found(visits)]
-    assert told == [(False, None), (True, "no consent to attribution")]
+    channels = channels_of(candidates, settings)
+    led = led_to_a_visit(clicks(candidates, settings), candidates, settings)
+    kept = [ibis.table(each.schema(), name=name) for each, name in ((channels, "channels"), (led, "led"))]
+    assert all(compiled(each, dialect) for each in (channels, led))
+    assert LED in compiled(touchpoints(candidates, *kept, settings), dialect)

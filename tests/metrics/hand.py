@@ -24,7 +24,7 @@ from typing import Any
 import ibis
 
 from tests.facts import put, warehouse
-from tieback.metrics import BASES, cells, credit_lines, credited_touches, earned, observed
+from tieback.metrics import BASES, celled, cells, credit_lines, earned, first_sales, marked, observed
 from tieback.schema import OPINIONS, TABLES
 from tieback.schema.ddl import create_table
 from tieback.schema.relations import fitted, relations
@@ -213,8 +213,8 @@ def _performance() -> str:
 def whole_performance(at: Any) -> Any:
     """All rows of `performance` as one expression; the pipeline adds them model by model."""
     named = cells(at.touchpoints)
-    touches = credited_touches(at.credits, at.touchpoints, named)
-    lines = credit_lines(at.credits, touches, at.conversions, at.journeys)
+    sales = first_sales(at.conversions, at.journeys)
+    lines = credit_lines(at.credits, celled(at.touchpoints, named), sales, marked(at.conversions, sales))
     credit = (earned(lines, named, at.costs, basis) for basis in BASES)
     parts = (*credit, observed(at.touchpoints, at.costs))
     return ibis.union(*(fitted(part, TABLES["performance"]) for part in parts))

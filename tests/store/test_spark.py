@@ -29,7 +29,8 @@ from tieback.store import Engine, StatementError
 from tieback.store.lake import Lake, Part
 from tieback.store.lake_files import HadoopFiles, LocalFiles
 from tieback.store.lake_reader import LakeReader
-from tieback.store.spark import Spark, address, opened
+from tieback.store.spark import Spark, opened
+from tieback.store.spark_session import address
 
 pytestmark = pytest.mark.xdist_group("spark")
 WORKSPACE = TABLES["workspace"]
@@ -141,19 +142,21 @@ def test_a_statement_that_fails_says_where(store: Spark) -> None:
 
 
 def test_few_rows_are_planned_for_as_such(running: Cluster, tmp_path: Path) -> None:
-    """Until the lake holds many, a statement is one job of few tasks; but what the URL says of it stands."""
+    """A statement over few rows is one job of few tasks, one over many is not; but what the URL says of it stands."""
     adaptive, partitions = "spark.sql.adaptive.enabled", "spark.sql.shuffle.partitions"
     with (
         opened(running.url(tmp_path / "one")) as store,
         opened(running.url(tmp_path / "two", **{adaptive: "true"})) as other,
     ):
         for each in (store, other):
-            each.fetch("SELECT 1 AS one")
+            each.fetch("SELECT name FROM workspace")
         assert [store._session.conf.get(name) for name in (adaptive, partitions)] == ["false", "1"]
         assert [other._session.conf.get(name) for name in (adaptive, partitions)] == ["true", "1"]
         store._lake.add("workspace", Part("nowhere", 1_000_000))
-        store.fetch("SELECT 1 AS one")
-        assert [store._session.conf.get(name) for name in (adaptive, partitions)] == ["true", "200"]
+        store._seen["workspace"] = store._lake.tables["workspace"]  # there is no such part to read
+        for table, found in (("events", ["false", "1"]), ("workspace", ["true", "200"]), ("events", ["false", "1"])):
+            store.fetch(f"SELECT 1 AS one FROM {table}")
+            assert [store._session.conf.get(name) for name in (adaptive, partitions)] == found, table
         store._lake.abandon()
 
 

@@ -13,18 +13,22 @@ from tieback.attribution.journeys import candidates, converted_paths, of_subject
 from tieback.attribution.members import members
 from tieback.attribution.moments import moments
 from tieback.attribution.rates import rates_of_moments, rates_of_spend, refuse_missing
-from tieback.attribution.sessions import junk_identifiers, of_devices, possible_touches, sessions
-from tieback.attribution.touchpoints import touchpoints
+from tieback.attribution.sessions import junk_identifiers, logins_between, of_devices, possible_touches, sessions
+from tieback.attribution.touchpoints import channels_of, clicks, led_to_a_visit, touchpoints
 
 __all__ = [
     "bots_seen",
     "candidates",
+    "channels_of",
+    "clicks",
     "conversions",
     "converted_paths",
     "costs",
     "credits",
     "junk_identifiers",
     "last_words",
+    "led_to_a_visit",
+    "logins_between",
     "members",
     "models",
     "moments",

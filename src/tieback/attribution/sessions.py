@@ -50,21 +50,24 @@ def possible_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir
 
 
 @remembered
-def sessions(touches: ir.Table, events: ir.Table, people: ir.Table, staff: ir.Table, settings: Settings) -> ir.Table:
+def sessions(
+    touches: ir.Table, logins: ir.Table, events: ir.Table, people: ir.Table, staff: ir.Table, settings: Settings
+) -> ir.Table:
     """The possible `touches` with whose they are and the details of their first event, before channels.
 
-    events: the fact; people: the opinion (PEOPLE); staff: as `tieback.attribution.staff` finds them. Out:
+    logins: as `logins_between` these touches; events: the fact; people: the opinion (PEOPLE); staff: as
+    `tieback.attribution.staff` finds them. Out:
 
     touch_id: event_id of the first event; occurred_at: its instant.
     kind: `form` if a form was filled in; `visit` if it began on a page; else the kind of its first event.
-    person_id: person of the strongest identifier seen in it (`event:<touch_id>` where none is known); account_id. On a
-    device that several logins share, who was not logged in is whoever was last, or else whoever was first.
+    person_id: person of the strongest identifier seen in it, or of its login in `logins` (`event:<touch_id>` where none
+    is known); account_id.
     utm_…, click_id_kind, click_id, referrer_domain, landing_page, ad, keyword, origin: those of the first event.
     page_host: host of its page, lower case, without www.; "-" for a page without host; null when no page was seen.
     bot_reason: of any of its events that may not count; is_internal: of one of the workspace's own people or devices.
     is_refused: any of its events refuses attribution; is_measured: none of them refuses measurement.
     """
-    touches = _with_person(_by_login(touches), people)
+    touches = _with_person(_by_login(touches, logins), people)
     return _with_details(_with_internal(touches, staff, settings), events)
 
 
@@ -214,8 +217,12 @@ def _single_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.
     )
 
 
-def _by_login(touches: ir.Table) -> ir.Table:
-    """`touches` with the login_key of the last login before them, or else of the first, on devices with several."""
+@remembered
+def logins_between(touches: ir.Table) -> ir.Table:
+    """Whose a touch without login is on a device that several logins share: told_id (its touch_id), told_key.
+
+    That is whoever was logged in last before it, or else whoever was first. Few touches are such.
+    """
     known = touches.filter(touches.login_key.notnull())
     each = known.group_by("device_key").agg(least=known.login_key.min(), greatest=known.login_key.max())
     shared = touches.semi_join(each.filter(each.least != each.greatest), "device_key")
@@ -226,8 +233,12 @@ def _by_login(touches: ir.Table) -> ir.Table:
         on_device="device_key", on_turn="turn", turn_key="login_key"
     )
     told = turns.filter(turns.login_key.isnull()).inner_join(logins, [("device_key", "on_device"), ("turn", "on_turn")])
-    told = told.select(told_id="touch_id", told_key="turn_key")
-    joined = touches.left_join(told, [("touch_id", "told_id")])
+    return told.select(told_id="touch_id", told_key="turn_key")
+
+
+def _by_login(touches: ir.Table, logins: ir.Table) -> ir.Table:
+    """`touches` with a login_key for those that are in `logins`."""
+    joined = touches.left_join(logins, [("touch_id", "told_id")])
     return joined.mutate(login_key=joined.login_key.fill_null(joined.told_key)).select(*touches.columns)
 
 

@@ -8,7 +8,7 @@ from ibis.expr import types as ir
 from tieback.attribution.calendar import local_date
 from tieback.attribution.channels import SIGNALS, WEB_KINDS, classified, plain
 from tieback.attribution.exclusions import INTERNAL
-from tieback.attribution.rulebook import Rulebook, rulebook
+from tieback.attribution.rulebook import rulebook
 from tieback.attribution.sessions import with_page_host
 from tieback.config import Settings
 from tieback.schema.opinions import REFUSED
@@ -16,22 +16,18 @@ from tieback.schema.remembered import remembered
 
 _CLICKS = ("ad_click", "email_click")
 _LED_TO_A_VISIT = "the visit it led to is counted"
+_TOLD = ("source", "medium", "channel", "channel_rule", "is_paid")
 _GIVEN = tuple(f"given_{name}" for name in SIGNALS)
 
 
 @remembered
-def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
+def touchpoints(sessions: ir.Table, channels: ir.Table, led: ir.Table, settings: Settings) -> ir.Table:
     """The touchpoints (TOUCHPOINTS) of the touch candidates `sessions`, as `tieback.attribution.sessions` makes them.
 
-    Touches set aside are kept, each with its excluded_reason.
-    Raises ConfigError when a [[channels]] rule of the settings is not right.
+    channels, led: as below, of these sessions. Touches set aside are kept, each with its excluded_reason.
     """
-    book = rulebook(settings)
     given = sessions.mutate(**_given(sessions))
-    touches = given.inner_join(_told(given.select(*_GIVEN).distinct(), book), list(_GIVEN)).select(
-        *sessions.columns, "source", "medium", "channel", "channel_rule", "is_paid"
-    )
-    led = _clicks_that_led_to_a_visit(sessions, settings.touches.session_minutes * 60, book)
+    touches = given.inner_join(channels, list(_GIVEN)).select(*sessions.columns, *_TOLD)
     touches = touches.left_join(led, touches.touch_id == led.led_id)
     return touches.select(
         "touch_id",
@@ -54,7 +50,7 @@ def touchpoints(sessions: ir.Table, settings: Settings) -> ir.Table:
         content=touches.utm_content,
         term=touches.utm_term,
         excluded_reason=_excluded_reason(touches, bots=settings.exclude.bots),
-        rules_version=ibis.literal(book.version),
+        rules_version=ibis.literal(rulebook(settings).version),
     )
 
 
@@ -84,38 +80,52 @@ def _plain(given: ir.Table) -> dict[str, ir.StringColumn]:
     return {name: plain(given[f"given_{name}"]) for name in SIGNALS}
 
 
-def _told(given: ir.Table, book: Rulebook) -> ir.Table:
-    """The channel of each distinct row of _GIVEN: millions of touches share some thousands of them."""
-    return classified(given.mutate(**_plain(given)), book).select(
-        *_GIVEN, "source", "medium", "channel", "channel_rule", "is_paid"
-    )
+@remembered
+def channels_of(sessions: ir.Table, settings: Settings) -> ir.Table:
+    """The channel of each combination of what is given on `sessions`: millions of touches share some thousands.
+
+    given_… (never null), source, medium, channel, channel_rule, is_paid.
+    Raises ConfigError when a [[channels]] rule of the settings is not right.
+    """
+    given = sessions.select(**_given(sessions)).distinct()
+    return classified(given.mutate(**_plain(given)), rulebook(settings)).select(*_GIVEN, *_TOLD)
 
 
-def _clicks_that_led_to_a_visit(sessions: ir.Table, seconds: int, book: Rulebook) -> ir.Table:
-    """The clicks that a visit of the same person carries on: same click id, or same campaign at most `seconds` later.
+@remembered
+def clicks(sessions: ir.Table, settings: Settings) -> ir.Table:
+    """The touches that are a click alone, and name what it was on: touch_id, person, click, campaign, second."""
+    return _named(sessions.filter(sessions.kind.isin(_CLICKS)), settings)
+
+
+@remembered
+def led_to_a_visit(clicks: ir.Table, sessions: ir.Table, settings: Settings) -> ir.Table:
+    """The `clicks` that a visit of the same person carries on: same click id, or same campaign within a session's time.
 
     A visit of a bot carries nothing on. One row per click: led_id.
     """
-    shared = sessions.click_id_kind.isin([click.kind for click in book.click_ids if not click.tells_clicks])
-    click = sessions.click_id_kind.fill_null("").concat(":", sessions.click_id)
-    columns = {
-        "person": sessions.person_id,
-        "click": shared.fill_null(ibis.literal(value=False)).ifelse(ibis.null("string"), click),
-        "campaign": sessions.utm_campaign.lower(),
-        "second": sessions.occurred_at.epoch_seconds().floor(),
-    }
-    named = sessions.click_id.notnull() | sessions.utm_campaign.notnull()
-    clicks = sessions.filter(sessions.kind.isin(_CLICKS) & named).select(led_id="touch_id", **columns)
-    visits = sessions.filter(sessions.kind.isin(WEB_KINDS) & sessions.bot_reason.isnull() & named).select(
-        **{f"visit_{name}": column for name, column in columns.items()}
-    )
+    visits = _named(sessions.filter(sessions.kind.isin(WEB_KINDS) & sessions.bot_reason.isnull()), settings)
+    visits = visits.select(**{f"visit_{name}": name for name in visits.columns})
     same_click = clicks.inner_join(visits, [clicks.person == visits.visit_person, clicks.click == visits.visit_click])
     wait = visits.visit_second - clicks.second
+    within = (wait >= 0) & (wait <= settings.touches.session_minutes * 60)
     same_campaign = clicks.inner_join(
-        visits,
-        [clicks.person == visits.visit_person, clicks.campaign == visits.visit_campaign, wait >= 0, wait <= seconds],
+        visits, [clicks.person == visits.visit_person, clicks.campaign == visits.visit_campaign, within]
     )
-    return same_click.select("led_id").union(same_campaign.select("led_id"), distinct=True)
+    return ibis.union(*(each.select(led_id="touch_id") for each in (same_click, same_campaign)), distinct=True)
+
+
+def _named(sessions: ir.Table, settings: Settings) -> ir.Table:
+    """Those of `sessions` with a click id or a campaign, and what they are known by; ids of many clicks are none."""
+    many = [click.kind for click in rulebook(settings).click_ids if not click.tells_clicks]
+    is_of_many = sessions.click_id_kind.isin(many).fill_null(ibis.literal(value=False))
+    click = sessions.click_id_kind.fill_null("").concat(":", sessions.click_id)
+    return sessions.filter(sessions.click_id.notnull() | sessions.utm_campaign.notnull()).select(
+        "touch_id",
+        person=sessions.person_id,
+        click=is_of_many.ifelse(ibis.null("string"), click),
+        campaign=sessions.utm_campaign.lower(),
+        second=sessions.occurred_at.epoch_seconds().floor(),
+    )
 
 
 def _excluded_reason(touches: ir.Table, *, bots: bool) -> ir.StringColumn:

@@ -186,7 +186,7 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     import ibis
 
     from tieback.metrics.accounts import ATTRIBUTES, account_attributes
-    from tieback.metrics.performance import BASES, cells, credit_lines, credited_touches, earned
+    from tieback.metrics.performance import BASES, celled, cells, credit_lines, earned, first_sales, marked
     from tieback.schema import FACTS, OPINIONS
     from tieback.schema.facts import ACCOUNTS
     from tieback.schema.relations import current, relations
@@ -200,8 +200,10 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     conversions = at.conversions.select(*kept).left_join(attributes, "conversion_id")
     conversions = conversions.select(*kept, *ATTRIBUTES)
     named = store.scratch("cells", cells(at.touchpoints))
-    touches = store.scratch("credited_touches", credited_touches(credit, at.touchpoints, named))
-    lines = store.scratch("lines", credit_lines(credit, touches, conversions, at.journeys, ATTRIBUTES))
+    touches = store.scratch("celled", celled(at.touchpoints.semi_join(credit, "touch_id"), named))
+    sales = store.scratch("first_sales", first_sales(conversions, at.journeys, ATTRIBUTES))
+    counted = store.scratch("marked", marked(conversions, sales, ATTRIBUTES))
+    lines = store.scratch("lines", credit_lines(credit, touches, sales, counted, ATTRIBUTES))
     rows = (earned(lines, named, at.costs, basis, ATTRIBUTES) for basis in BASES)
     store.scratch("by_account", ibis.union(*rows))
     return _BY_ACCOUNT, _ATTRIBUTES

@@ -6,9 +6,21 @@ Nothing is remembered between runs: every answer is worked out from the facts, s
 
 from __future__ import annotations
 
-from tieback.identity.accounts import companies, company_addresses, company_domains
+from tieback.identity.accounts import accounts, companies, company_addresses, company_domains
+from tieback.identity.identifiers import identifiers
 from tieback.identity.observed import together
-from tieback.identity.people import people
+from tieback.identity.people import owned_addresses, owned_claims, people
 from tieback.identity.solved import solved
 
-__all__ = ["companies", "company_addresses", "company_domains", "people", "solved", "together"]
+__all__ = [
+    "accounts",
+    "companies",
+    "company_addresses",
+    "company_domains",
+    "identifiers",
+    "owned_addresses",
+    "owned_claims",
+    "people",
+    "solved",
+    "together",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -15,39 +14,42 @@ from tieback.schema.facts import ACCOUNTS
 from tieback.schema.relations import current
 from tieback.schema.remembered import remembered
 
-PersonsOf = Callable[[ir.Table], ir.Table]
-
 # Trusted less than the CRM's accounts (1 to 3, see `memberships`), whoever states them.
 _BY_GROUP = 4
 _BY_DOMAIN = 5
 
 
-def accounts(
-    persons_of: PersonsOf, rows: ir.Table, links: ir.Table, companies: ir.Table, identity: Identity
-) -> ir.Table:
+@remembered
+def accounts(claims: ir.Table, addresses: ir.Table, companies: ir.Table) -> ir.Table:
     """The account of each person that has one: person_id, account_id (crm:…, group:… or domain:…).
 
-    persons_of: adds person_id to a table of identifiers. rows: what stands `together`. companies: as below.
+    claims: `company_claims` with the person_id of each; addresses: `company_addresses` likewise; companies: as below.
     Of several accounts the most trusted source wins, then the latest word, then the smaller id. Sources: contact
     record, explicit tie, order, named group, e-mail domain.
     """
+    columns = ("person_id", "account_id", "trust", "last_seen_at")
+    offered = claims.select(*columns).union(_by_domain(addresses, companies).select(*columns))
+    best = ibis.window(
+        group_by=offered.person_id, order_by=[offered.trust, offered.last_seen_at.desc(), offered.account_id]
+    )
+    ranked = offered.mutate(place=ibis.row_number().over(best))
+    return ranked.filter(ranked.place == 0).select("person_id", "account_id")
+
+
+def company_claims(rows: ir.Table, links: ir.Table, identity: Identity) -> ir.Table:
+    """What facts say of the company that an identifier belongs to: id_kind, id_value, account_id, trust, last_seen_at.
+
+    rows: what stands `together`. links: as declared.
+    """
     stated = memberships(rows, links, identity.junk)
     is_group = stated.right_kind == "group"
-    claims = stated.select(
+    return stated.select(
         id_kind="left_kind",
         id_value="left_value",
         account_id=is_group.ifelse("group:", "crm:").concat(stated.right_value),
         trust=is_group.ifelse(_BY_GROUP, stated.trust).cast("int64"),
         last_seen_at="last_seen_at",
     )
-    columns = ("person_id", "account_id", "trust", "last_seen_at")
-    owned = persons_of(company_addresses(rows, identity))
-    offered = ibis.union(persons_of(claims).select(*columns), _by_domain(owned, companies).select(*columns))
-    best = ibis.window(
-        group_by=offered.person_id, order_by=[offered.trust, offered.last_seen_at.desc(), offered.account_id]
-    )
-    ranked = offered.mutate(place=ibis.row_number().over(best))
-    return ranked.filter(ranked.place == 0).select("person_id", "account_id")
 
 
 def free_mail_domains() -> frozenset[str]:

@@ -13,9 +13,7 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.config import Identity
-from tieback.identity.accounts import company_addresses
-from tieback.identity.identifiers import identifiers
-from tieback.identity.people import persons_of
+from tieback.identity.identifiers import identifiers, is_junk
 from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.remembered import remembered
 
@@ -26,7 +24,8 @@ _OF_COMPANIES = {"contacts": "contact_id", "orders": "order_id", "accounts": "ac
 @remembered
 def named(facts: Any, identity: Identity) -> ir.Table:
     """The identifiers that `facts` name, junk left out: id_kind, id_value."""
-    return identifiers(facts, identity.junk).select("id_kind", "id_value")
+    found = identifiers(facts)
+    return found.filter(~is_junk(found.id_value, identity.junk))
 
 
 @remembered
@@ -95,15 +94,14 @@ def of_domains(facts: Any, domains: ir.Table) -> SimpleNamespace:
 
 
 @remembered
-def moved(rows: ir.Table, settled: ir.Table, people: ir.Table, changed: Any, identity: Identity) -> ir.Table:
+def moved(addresses: ir.Table, people: ir.Table, changed: Any) -> ir.Table:
     """What may make a domain stand for another company, or for none: what, one row each.
 
-    rows: what stands `together` near the change. That is an address whose person, by `settled`, is not the one it had
+    addresses: those near the change, as `owned_addresses` finds them. What may: one whose person is not the one it had
     in `people`; and any record or address that has `changed`.
     """
-    owned = persons_of(company_addresses(rows, identity), settled)
     had = people.select(id_kind="id_kind", id_value="id_value", had="person_id")
-    both = owned.left_join(had, ["id_kind", "id_value"])
+    both = addresses.left_join(had, ["id_kind", "id_value"])
     records = [changed.__dict__[name].select(what=key) for name, key in _OF_COMPANIES.items()]
     addressed = changed.events.filter(changed.events.email_hash.notnull()).select(what="event_id")
     return ibis.union(both.filter(~both.had.identical_to(both.person_id)).select(what="id_value"), *records, addressed)

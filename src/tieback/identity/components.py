@@ -8,6 +8,7 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.config import Identity
+from tieback.identity.identifiers import name_of
 from tieback.identity.rules import limits
 from tieback.schema.remembered import remembered
 
@@ -56,10 +57,17 @@ def _hooks(ties: ir.Table, labelled: ir.Table) -> ir.Table:
 
 @remembered
 def settled(components: ir.Table, suspects: ir.Table, parted: ir.Table) -> ir.Table:
-    """`components` in which those of `suspects` are replaced by what became of them without the cut ties (`parted`)."""
+    """The person of each tied identifier: id_kind, id_value, person_id (the name of the smallest that it is tied to).
+
+    components, and of those that `suspects` are in what became of them without the cut ties (`parted`): as `labels`
+    come to.
+    """
     ends = (suspects.select(suspect=f"{side}_node") for side in ("left", "right"))
     unbroken = components.anti_join(ibis.union(*ends), [("node", "suspect")])
-    return unbroken.union(parted.select(*components.columns))
+    whole = unbroken.union(parted.select(*components.columns))
+    smallest = whole.filter(whole.node == whole.label)
+    smallest = smallest.select(person="node", person_id=name_of(smallest))
+    return whole.inner_join(smallest, [("label", "person")]).select("id_kind", "id_value", "person_id")
 
 
 @remembered

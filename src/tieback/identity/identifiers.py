@@ -9,6 +9,7 @@ import ibis
 from ibis.expr import types as ir
 
 from tieback.schema.identifiers import IDENTIFIERS
+from tieback.schema.remembered import remembered
 
 KINDS = tuple(IDENTIFIERS)
 
@@ -36,23 +37,27 @@ def is_junk(value: ir.StringValue, junk: Iterable[str]) -> ir.BooleanValue:
     return ibis.cases((is_wrapped, stripped), (is_short, words.contains(_between_bars(value.lower()))), else_=False)
 
 
+def name_of(rows: ir.Table) -> ir.StringValue:
+    """An identifier as kind:value, by which a person is named."""
+    return rows.id_kind.concat(":", rows.id_value)
+
+
 def _between_bars(text: ir.StringValue) -> ir.StringValue:
     return ibis.literal("|").concat(text, "|")
 
 
-def identifiers(facts: Any, junk: Iterable[str]) -> ir.Table:
-    """Every identifier of a person found in any fact, junk left out: id_kind, id_value, each once."""
-    found = [_of_kind(facts, kind, column) for kind, column in IDENTIFIERS.items()]
-    rows = ibis.union(*(values.select(id_kind=ibis.literal(kind), id_value=values.id_value) for kind, values in found))
-    return rows.filter(lambda t: ~is_junk(t.id_value, junk))
-
-
-def _of_kind(facts: Any, kind: str, column: str) -> tuple[str, ir.Table]:
-    """`kind`, and its identifiers, each once."""
+@remembered
+def identifiers(facts: Any) -> ir.Table:
+    """Every identifier of a person found in any fact, junk among them: id_kind, id_value, each once."""
     carriers = (facts.events, facts.contacts, facts.orders, facts.deals, facts.deal_contacts)
-    found = [table.select(id_value=table[column]) for table in carriers if column in table.columns]
-    links = facts.links
+    found = [
+        table.select(id_kind=ibis.literal(kind), id_value=table[column])
+        for kind, column in IDENTIFIERS.items()
+        for table in carriers
+        if column in table.columns
+    ]
     for side in ("left", "right"):
-        found.append(links.filter(links[f"{side}_kind"] == kind).select(id_value=links[f"{side}_value"]))
-    values = ibis.union(*found) if len(found) > 1 else found[0]
-    return kind, values.filter(values.id_value.notnull()).distinct()
+        of_people = facts.links.filter(facts.links[f"{side}_kind"].isin(KINDS))
+        found.append(of_people.select(id_kind=f"{side}_kind", id_value=f"{side}_value"))
+    each = ibis.union(*found, distinct=True)
+    return each.filter(each.id_value.notnull())

@@ -1,4 +1,4 @@
-"""From facts to components: the one part of identity that an engine must repeat until it settles."""
+"""From facts to persons: the one part of identity that an engine must repeat until it settles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Solver(Protocol):
 
 
 def solved(engine: Solver, rows: ir.Table, links: ir.Table, rules: Identity) -> tuple[ir.Table, ir.Table]:
-    """The components of all identifiers that facts tie, and the ties that were cut (LINK_CUTS).
+    """The person of each identifier that facts tie, as `settled` tells, and the ties that were cut (LINK_CUTS).
 
     rows: what stands `together` on facts. links: as declared.
     """

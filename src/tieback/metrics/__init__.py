@@ -9,24 +9,28 @@ from __future__ import annotations
 from tieback.metrics.differences import changed_cells, difference, replaced
 from tieback.metrics.performance import (
     BASES,
+    celled,
     cells,
     cells_of_spend,
     credit_lines,
-    credited_touches,
     earned,
+    first_sales,
+    marked,
     observed,
     on_spend,
 )
 
 __all__ = [
     "BASES",
+    "celled",
     "cells",
     "cells_of_spend",
     "changed_cells",
     "credit_lines",
-    "credited_touches",
     "difference",
     "earned",
+    "first_sales",
+    "marked",
     "observed",
     "on_spend",
     "replaced",

@@ -62,23 +62,17 @@ def earned(lines: ir.Table, cells: ir.Table, costs: ir.Table, basis: str, split:
 
 @remembered
 def credit_lines(
-    credits: ir.Table,
-    touches: ir.Table,
-    conversions: ir.Table,
-    journeys: ir.Table,
-    split: tuple[str, ...] = (),
+    credits: ir.Table, touches: ir.Table, sales: ir.Table, marked: ir.Table, split: tuple[str, ...] = ()
 ) -> ir.Table:
     """Each credit that counts towards something: its model, its two days, the cell of its touch, and how much it is.
 
-    touches: as `credited_touches` gives them. conversions, journeys: as declared.
-    split: columns of `conversions`, beyond its own, to keep apart and to carry along; account attributes, say.
+    touches: as `celled` gives them; sales, marked: as `first_sales` and `marked` do, with the same `split`.
     Columns: model, conversion_date, touch_date, cell, *split, `marks` (what it counts towards), value_minor, share and
     share_days in whole parts.
     """
     # Credit is many times larger than all else: it is read once, and what many lines have in common (the touch's
     # dimensions, what the conversion counts towards) goes along as one number each.
-    sales = _first_sales(conversions, journeys, split)
-    lines = _lines(credits, conversions, sales, split).union(_repeat_revenue(credits, sales, split))
+    lines = _lines(credits, marked, split).union(_repeat_revenue(credits, sales, split))
     dated = lines.left_join(touches.select("touch_id", "touch_date", "cell"), "touch_id")
     return dated.select(*(name for name in lines.columns if name != "touch_id"), "touch_date", "cell")
 
@@ -99,12 +93,12 @@ def cells(touches: ir.Table) -> ir.Table:
 
 
 @remembered
-def credited_touches(credits: ir.Table, touchpoints: ir.Table, cells: ir.Table) -> ir.Table:
-    """The touches that earned credit: touch_id, touch_date and `cell`, which stands for the KEYS of them in `cells`."""
-    credited = touchpoints.semi_join(credits, "touch_id").select("touch_id", "touch_date", *KEYS)
-    ours, theirs = _comparable(credited), _comparable(cells)
+def celled(touches: ir.Table, cells: ir.Table) -> ir.Table:
+    """The `touches` by the cell that stands for the KEYS of them in `cells`: touch_id, touch_date, cell."""
+    touches = touches.select("touch_id", "touch_date", *KEYS)
+    ours, theirs = _comparable(touches), _comparable(cells)
     known = cells.select("cell", **theirs)
-    named = credited.select("touch_id", "touch_date", **ours)
+    named = touches.select("touch_id", "touch_date", **ours)
     return named.inner_join(known, list(theirs)).select("touch_id", "touch_date", "cell")
 
 
@@ -148,8 +142,13 @@ def observed(touchpoints: ir.Table, costs: ir.Table) -> ir.Table:
 _MARKS = {"lead": 1, "revenue": 2, "sale": 4, "customer": 8, "repeat": 16, "lifetime": 32, "cycle": 64}
 
 
-def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tuple[str, ...]) -> ir.Table:
-    """Each credit that counts towards something; `marks` says towards what."""
+@remembered
+def marked(conversions: ir.Table, sales: ir.Table, split: tuple[str, ...] = ()) -> ir.Table:
+    """The conversions that count towards something, `marks` says towards what: conversion_id, conversion_date, *split,
+    marks, first_days.
+
+    sales: as `first_sales` gives them.
+    """
     import ibis
 
     known = conversions.left_join(sales, conversions.conversion_id == sales.sale_id)
@@ -163,14 +162,19 @@ def _lines(credits: ir.Table, conversions: ir.Table, sales: ir.Table, split: tup
         "cycle": known.first_days.notnull(),
     }
     marks = reduce(add, (ibis.ifelse(counts_towards[name], bit, 0) for name, bit in _MARKS.items()))
-    marked = known.select(
+    every = known.select(
         "conversion_id",
         "conversion_date",
         *split,
         marks=marks.cast("int16"),
         first_days=known.first_days.fill_null(0.0),
     )
-    line = credits.join(marked.filter(marked.marks > 0), "conversion_id")
+    return every.filter(every.marks > 0)
+
+
+def _lines(credits: ir.Table, marked: ir.Table, split: tuple[str, ...]) -> ir.Table:
+    """Each credit that counts towards something."""
+    line = credits.join(marked, "conversion_id")
     return line.select(
         "model",
         "touch_id",
@@ -218,8 +222,14 @@ def _whole(parts: ir.IntegerValue, name: str) -> ir.FloatingValue:
     return parts.cast("float64") / float(PARTS[name])
 
 
-def _first_sales(conversions: ir.Table, journeys: ir.Table, split: tuple[str, ...]) -> ir.Table:
-    """The sale that made each customer: its value, the subject's sales and revenue to date, days from first touch."""
+@remembered
+def first_sales(conversions: ir.Table, journeys: ir.Table, split: tuple[str, ...] = ()) -> ir.Table:
+    """The sale that made each customer: its value, the subject's sales and revenue to date, days from first touch.
+
+    conversions, journeys: as declared. split: columns of `conversions`, beyond its own, to keep apart and to carry
+    along; account attributes, say. Columns: sale_id, sale_date, sale_minor, first_days, sale_… of `split`,
+    lifetime_minor, sales_to_date.
+    """
     import ibis
 
     counted = conversions.filter(conversions.excluded_reason.isnull())

@@ -51,6 +51,11 @@ class Held(msgspec.Struct, frozen=True):
         for removed_by, parts in groupby(self.parts, key=lambda part: part.removed_by):
             yield removed_by, list(parts)
 
+    @property
+    def rows(self) -> int:
+        """How many rows its parts hold, those that take others out among them."""
+        return sum(part.rows for part in self.parts)
+
     def is_piled_up(self) -> bool:
         """True when it is time to write it anew, in one part."""
         removals = sum(1 for part in self.parts if part.removed_by)
@@ -93,11 +98,6 @@ class Lake:
     def number(self) -> int:
         """The number of the manifest that is read."""
         return self._manifest.number
-
-    @property
-    def rows(self) -> int:
-        """How many rows all its parts hold, as they stand in the transaction that goes on."""
-        return sum(part.rows for held in self.tables.values() for part in held.parts)
 
     def begin(self) -> None:
         """Start a transaction from what was published last."""

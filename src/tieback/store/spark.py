@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from tieback.errors import ConfigError, TiebackError, WorkspaceError
 from tieback.schema import Table
 from tieback.schema.ddl import COLUMN_TYPES
 from tieback.store.engine import SCRATCH, Engine, statement_error
 from tieback.store.lake import Held, Lake, Part
 from tieback.store.lake_files import ConnectFiles, Files, HadoopFiles, LocalFiles
 from tieback.store.lake_reader import LakeReader
+from tieback.store.spark_session import Address, address, connected, plain_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,27 +27,12 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 _APART = "apart"  # the column that names folders
+_WORD = re.compile(r"\w+")
 _SMALL = 1_000_000  # bytes of rows that travel with a plan; more are written to the lake first
 
-# What makes Spark answer as the other engines do, whatever the cluster's own settings are.
-_MEANING = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.timestampType": "TIMESTAMP_NTZ",
-    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
-    "spark.sql.caseSensitive": "false",
-}
-# What a URL may set otherwise. One file for 64 MB keeps small results in one.
-_DEFAULTS = {
-    "spark.sql.adaptive.enabled": "true",
-    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.sql.maxConcurrentOutputFileWriters": "64",  # or rows are sorted first by what their files are kept apart by
-}
-# While a lake holds few rows, a statement costs what planning, compiling and starting jobs cost: these make it one job
-# of few tasks.
+# Over few rows, a statement costs what planning, compiling and starting jobs cost: these make it one job of few tasks.
 _PARTITIONS = "spark.sql.shuffle.partitions"
-_FEW_ROWS = 100_000
+_FEW_ROWS = 200_000
 _FOR_FEW_ROWS = {
     "spark.sql.adaptive.enabled": "false",  # or each shuffle is a job of its own
     _PARTITIONS: "1",
@@ -56,43 +41,14 @@ _FOR_FEW_ROWS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.constraintPropagation.enabled": "false",
 }
-_QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a cluster and its lake are: from a URL such as `spark://host:7077?lake=s3a://bucket/path`.
+class _Scratch:
+    """Where a scratch table lies in the lake (nowhere, where its rows travel with a plan), and how many rows it has."""
 
-    cluster: a master URL (`spark://HOST:PORT`, `local[N]`) or that of a Spark Connect server (`sc://HOST:PORT`).
-    lake: a URI that all of the cluster reads and writes. settings: Spark's own, `spark.executor.memory=4g` and so on.
-    """
-
-    cluster: str
-    lake: str
-    settings: Mapping[str, str]
-
-    @property
-    def is_connect(self) -> bool:
-        """True for a Spark Connect server, whose files only it sees."""
-        return self.cluster.startswith("sc://")
-
-
-def address(url: str) -> Address:
-    """The parts of an engine's URL. Raises ConfigError when the lake is missing, or a parameter is none of Spark's."""
-    cluster, _, query = url.partition("?")
-    cluster = cluster.rstrip("/")
-    if cluster.startswith("spark://local"):
-        cluster = cluster.removeprefix("spark://")
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    lake = given.pop("lake", "").rstrip("/")
-    if "://" not in lake and not lake.startswith("file:/"):
-        raise ConfigError(
-            f"{url} names no lake. Add where its tables are: ?lake=file:///path, s3a://bucket/path, hdfs://…, abfs://…"
-        )
-    strange = [name for name in given if not name.startswith("spark.")]
-    if strange:
-        raise ConfigError(f"{url}: {strange[0]!r} is neither `lake` nor a setting of Spark, whose names begin spark.")
-    return Address(cluster, lake, given)
+    path: str
+    rows: int
 
 
 def opened(url: str, *, read_only: bool = False) -> Spark:
@@ -110,7 +66,7 @@ def opened(url: str, *, read_only: bool = False) -> Spark:
 class Spark(Engine):
     """A workspace's warehouse in a lake of Parquet files, worked on by the cluster behind `session`.
 
-    for_few_rows: settings of the session for as long as the lake holds few rows.
+    for_few_rows: settings of the session for statements over few rows.
     """
 
     name = "spark"
@@ -122,11 +78,11 @@ class Spark(Engine):
         self._lake = lake
         self._reader = LakeReader(lake, lake.files.folder) if isinstance(lake.files, LocalFiles) else None
         self._seen: dict[str, Held] = {}
-        self._scratch: dict[str, str] = {}
+        self._scratch: dict[str, _Scratch] = {}
         self._in_transaction = False
         self._for_few_rows = for_few_rows
         self._for_many_rows = {name: session.conf.get(name) for name in for_few_rows}
-        self._holds_few_rows = False
+        self._is_set_for_few_rows = False
 
     def close(self) -> None:
         """Remove what this session kept for itself.
@@ -215,20 +171,21 @@ class Spark(Engine):
     def keep_rows(self, name: str, rows: pa.Table) -> None:
         """Make or replace the scratch table `name` from Arrow `rows`."""
         building = name.removeprefix(SCRATCH)
-        with _plain_errors(building, ""):
-            frame = self._gathered(self._session.createDataFrame(rows))
+        with plain_errors(building, ""):
+            frame = self._gathered(self._session.createDataFrame(rows), rows.num_rows)
         if rows.nbytes > _SMALL:
             self._keep(name, frame, building)
             return
         frame.createOrReplaceTempView(name)
         self._drop(name)
+        self._scratch[name] = _Scratch("", rows.num_rows)
         if self._reader:
             self._reader.keep_rows(name, rows)
 
     def fetch(self, select: str) -> pa.Table:
         """The rows of `select`, for results that fit this process."""
         frame = self._frame(select, "")
-        with _plain_errors("", select):
+        with plain_errors("", select):
             return frame.toArrow()
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
@@ -267,22 +224,26 @@ class Spark(Engine):
             self._lake.publish()
 
     def _frame(self, select: str, building: str) -> DataFrame:
-        """`select` over the tables as they stand in this transaction."""
-        self._suit_rows()
-        for name, held in self._lake.tables.items():
-            if name in select and self._seen.get(name) is not held:
+        """`select` over the tables as they stand in this transaction, the session set for as many rows as they hold."""
+        named = set(_WORD.findall(select))
+        rows = sum(self._scratch[name].rows for name in named & self._scratch.keys())
+        for name in named & self._lake.tables.keys():
+            held = self._lake.tables[name]
+            rows += held.rows
+            if self._seen.get(name) is not held:
                 self._table(held).createOrReplaceTempView(name)
                 self._seen[name] = held
-        with _plain_errors(building, select):
+        self._suit(rows)
+        with plain_errors(building, select):
             return self._session.sql(select)
 
-    def _suit_rows(self) -> None:
-        """Set the session for as many rows as the lake holds."""
-        holds_few_rows = self._lake.rows <= _FEW_ROWS
-        if holds_few_rows is not self._holds_few_rows:
-            for name, value in (self._for_few_rows if holds_few_rows else self._for_many_rows).items():
+    def _suit(self, rows: int) -> None:
+        """Set the session for so many rows."""
+        are_few = rows <= _FEW_ROWS
+        if are_few is not self._is_set_for_few_rows:
+            for name, value in (self._for_few_rows if are_few else self._for_many_rows).items():
                 self._session.conf.set(name, str(value))
-            self._holds_few_rows = holds_few_rows
+            self._is_set_for_few_rows = are_few
 
     def _table(self, held: Held) -> DataFrame:
         types = COLUMN_TYPES[self.dialect]
@@ -291,7 +252,7 @@ class Spark(Engine):
         for removed_by, parts in held.layers():
             columns = {name: held.columns[name] for name in removed_by or held.columns}
             schema = ", ".join(f"{name} {types[kind]}" for name, kind in columns.items())
-            scan = self._scan(schema, [part.path for part in parts])
+            scan = self._scan(schema, [part.path for part in parts], sum(part.rows for part in parts))
             if not removed_by:
                 found = scan if found is None else found.unionAll(scan)
             elif found is not None:
@@ -299,14 +260,14 @@ class Spark(Engine):
                 found = found.join(scan, same, "left_anti")
         return self._session.sql(f"SELECT {nothing} WHERE false") if found is None else found
 
-    def _scan(self, schema: str | StructType, paths: list[str]) -> DataFrame:
+    def _scan(self, schema: str | StructType, paths: list[str], rows: int) -> DataFrame:
         # Files of one value each lie in folders of their own, and hold it too: their statistics say what to leave out.
         reader = self._session.read.schema(schema).option("recursiveFileLookup", "true")
-        return self._gathered(reader.parquet(*(self._lake.uri(path) for path in paths)))
+        return self._gathered(reader.parquet(*(self._lake.uri(path) for path in paths)), rows)
 
-    def _gathered(self, frame: DataFrame) -> DataFrame:
+    def _gathered(self, frame: DataFrame, rows: int) -> DataFrame:
         """Few rows in one partition: they need no shuffle then, whatever they are joined or put in order by."""
-        return frame.coalesce(1) if self._holds_few_rows and _PARTITIONS in self._for_few_rows else frame
+        return frame.coalesce(1) if rows <= _FEW_ROWS and _PARTITIONS in self._for_few_rows else frame
 
     def _written(self, name: str, frame: DataFrame, held: Held, required: list[str] | None = None) -> tuple[str, int]:
         """The path of a new part with the rows of `frame`, in the types of `held`, and how many they are.
@@ -323,7 +284,7 @@ class Spark(Engine):
         missing = [f.count_if(f.col(column).isNull()).alias(column) for column in required or []]
         seen = Observation()
         path = self._lake.new_part(name)
-        with _plain_errors(name, ""):
+        with plain_errors(name, ""):
             observed = typed.observe(seen, f.count(f.lit(1)).alias(" rows"), *missing)
             observed.write.parquet(self._lake.uri(path), partitionBy=[_APART] if apart else None)
             counted = seen.get
@@ -333,48 +294,24 @@ class Spark(Engine):
         return path, int(counted[" rows"])
 
     def _keep(self, name: str, frame: DataFrame, building: str) -> None:
-        path = self._lake.new_scratch(name)
-        with _plain_errors(building, ""):
-            frame.write.parquet(self._lake.uri(path))
-            self._scan(frame.schema, [path]).createOrReplaceTempView(name)
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as f
+
+        path, seen = self._lake.new_scratch(name), Observation()
+        with plain_errors(building, ""):
+            frame.observe(seen, f.count(f.lit(1)).alias("rows")).write.parquet(self._lake.uri(path))
+            rows = int(seen.get["rows"])
+            self._scan(frame.schema, [path], rows).createOrReplaceTempView(name)
         self._drop(name)
-        self._scratch[name] = path
+        self._scratch[name] = _Scratch(path, rows)
         if self._reader:
             self._reader.keep(name, path)
 
     def _drop(self, name: str) -> None:
         """Remove the files of an earlier scratch table `name`."""
-        path = self._scratch.pop(name, "")
-        if path:
-            self._lake.files.remove(path)
-
-
-def connected(where: Address) -> SparkSession:
-    """A session of its own on the cluster of `where`. Raises as `opened` does."""
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise ConfigError("Spark is not installed here. Install it with: pip install 'tieback[spark]'") from None
-    builder: Any = SparkSession.builder
-    settings = _DEFAULTS | dict(where.settings) | _MEANING
-    with _plain_errors("", "", reaching=where.cluster):
-        if where.is_connect:
-            session = builder.remote(where.cluster).create()
-        else:
-            for name, value in (_QUIET | settings).items():
-                builder = builder.config(name, value)
-            running = builder.appName("tieback").master(where.cluster).getOrCreate()
-            if running.sparkContext.master != where.cluster:
-                raise WorkspaceError(
-                    f"This process works on {running.sparkContext.master} already, and Spark knows one cluster a "
-                    f"process. Open {where.cluster} in another."
-                )
-            session = running.newSession()
-        for name, value in settings.items():
-            if name.startswith("spark.sql."):
-                session.conf.set(name, value)
-    found: SparkSession = session
-    return found
+        earlier = self._scratch.pop(name, None)
+        if earlier and earlier.path:
+            self._lake.files.remove(earlier.path)
 
 
 def _files(where: Address, session: SparkSession) -> Files:
@@ -383,18 +320,3 @@ def _files(where: Address, session: SparkSession) -> Files:
     if where.lake.startswith("file:"):
         return LocalFiles(where.lake)
     return HadoopFiles(session, where.lake)
-
-
-@contextmanager
-def _plain_errors(building: str, sql: str, reaching: str = "") -> Iterator[None]:
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except (PySparkException, Py4JError) as error:
-        text = str(error).strip() or type(error).__name__
-        if reaching:
-            raise WorkspaceError(f"Spark at {reaching} cannot be reached: {text.splitlines()[0]}") from error
-        plain: TiebackError = statement_error("spark", building, text, sql)
-        raise plain from error
