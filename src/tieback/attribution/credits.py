@@ -39,8 +39,9 @@ def credits(journeys: ir.Table, conversions: ir.Table, name: str, model: Model) 
 def _weighed(journeys: ir.Table, model: Model) -> ir.Table:
     """The touches of converted paths that have weight; the rest leave here, which makes models of one touch light."""
     touches = journeys.filter(journeys.conversion_id.notnull())
-    weighed = touches.select("conversion_id", "touch_id", "position", weight=model.weight(touches).cast("float64"))
-    return weighed.filter(weighed.weight > 0)
+    weighed = touches.select("path_id", "touch_id", "position", weight=model.weight(touches).cast("float64"))
+    # A converted path has its conversion's id: rows that were weighed by path lie together by conversion already.
+    return weighed.filter(weighed.weight > 0).select("touch_id", "position", "weight", conversion_id="path_id")
 
 
 def _shares(weighed: ir.Table, conversions: ir.Table) -> ir.Table:
