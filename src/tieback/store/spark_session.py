@@ -22,10 +22,12 @@ _MEANING = {
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
     "spark.sql.caseSensitive": "false",
 }
-# What a URL may set otherwise. One file for 64 MB keeps small results in one.
+# What a URL may set otherwise. One file for 64 MB keeps small results in one; and what a task sends to others goes into
+# one file, where Spark by itself makes one for each of up to 200 receivers.
 _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.shuffle.sort.bypassMergeThreshold": "1",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.maxConcurrentOutputFileWriters": "64",  # or rows are sorted first by what their files are kept apart by
 }
