@@ -20,7 +20,7 @@ from tieback.attribution import (
     staff,
     touchpoints,
 )
-from tieback.config import Exclude, Settings, Touches
+from tieback.config import Consent, Exclude, Settings, Touches
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
 from tieback.schema.relations import relations
@@ -216,3 +216,30 @@ def test_touchpoints_compile_for_every_dialect(dialect: str) -> None:
     kept = [ibis.table(each.schema(), name=name) for each, name in ((channels, "channels"), (led, "led"))]
     assert all(compiled(each, dialect) for each in (channels, led))
     assert LED in compiled(touchpoints(candidates, *kept, settings), dialect)
+
+
+def test_what_a_visitor_refused_earns_nothing() -> None:
+    """One refusal in a visit refuses the visit, also a later one; what says nothing is taken as the settings say."""
+    visits = [
+        event("1", "page", consent_attribution=True),
+        event("2", "page", 5, consent_attribution=False),
+        event("3", "page", 9000, consent_attribution=True),
+        event("4", "page", 18000),
+        event("5", "call", 30000, anonymous_id="b2", url=None, consent_attribution=False),
+    ]
+    reasons = {row["touch_id"]: row["excluded_reason"] for row in found(visits)}
+    assert reasons == {"1": "no consent to attribution", "3": None, "4": None, "5": "no consent to attribution"}
+    strict = {
+        row["touch_id"]: row["excluded_reason"] for row in found(visits, Settings(consent=Consent(assumed=False)))
+    }
+    assert strict == {**reasons, "4": "no consent to attribution"}
+
+
+def test_measurement_is_a_purpose_of_its_own() -> None:
+    """A visit that refuses to be counted may still earn credit, and the other way round."""
+    visits = [
+        event("1", "page", consent_analytics=False, consent_attribution=True),
+        event("2", "page", 9000, consent_analytics=True, consent_attribution=False),
+    ]
+    told = [(row["is_measured"], row["excluded_reason"]) for row in found(visits)]
+    assert told == [(False, None), (True, "no consent to attribution")]
