@@ -111,6 +111,72 @@ def test_what_a_killed_writer_left_is_swept(folder: Path) -> None:
     assert not left.exists()
 
 
+def test_what_a_transaction_did_not_need_is_gone_with_it(folder: Path) -> None:
+    """A part that was written and then not named, and the mark that the transaction went on."""
+    lake = opened(folder)
+    unneeded = write(lake, {"a": "1"})
+    lake.make(TABLES["workspace"])
+    needed = write(lake, {"b": "2"})
+    assert [path.name for path in (folder / "writing").iterdir()] == [needed.name.rpartition("-")[0]]
+    lake.publish()
+    assert [unneeded.exists(), needed.exists()] == [False, True]
+    assert list((folder / "writing").iterdir()) == []
+
+
+def test_a_refused_writer_that_goes_on_leaves_nothing_when_it_is_killed(folder: Path) -> None:
+    """What it writes after it was first swept is swept too, by the transaction after that."""
+    killed = opened(folder)
+    write(killed, {"a": "1"})
+    writer = opened(folder)
+    for name in ("b", "c"):
+        writer.begin()
+        left = write(killed, {name: "left"})
+        write(writer, {name: "2"})
+        writer.publish()
+        assert not left.exists()
+    assert held(opened(folder)) == {"b": "2", "c": "2"}
+
+
+def test_only_the_newest_is_left_after_forgetting(folder: Path) -> None:
+    """One manifest and the parts that it names, also where no mark says that a part was left behind."""
+    lake = opened(folder)
+    parts = [write(lake, {"a": "1"})]
+    lake.publish()
+    parts.append(write(opened(folder), {"b": "2"}))
+    (mark,) = (folder / "writing").iterdir()
+    mark.unlink()
+    lake.begin()
+    lake.make(TABLES["workspace"])
+    parts.append(write(lake, {"c": "3"}))
+    lake.publish()
+    assert [part.exists() for part in parts] == [True, True, True]
+    lake.forget()
+    assert [part.exists() for part in parts] == [False, False, True]
+    assert len(list((folder / "manifests").iterdir())) == 1
+
+
+class Counted(LocalFiles):
+    """Files that count how often a folder is listed."""
+
+    listed = 0
+
+    def names(self, folder: str) -> list[str]:
+        self.listed += 1
+        return super().names(folder)
+
+
+def test_tables_are_listed_only_after_a_writer_was_killed(folder: Path) -> None:
+    """In an object store a look at each table takes its time: a transaction lists as much as for one table."""
+    files = Counted(f"file://{folder}")
+    lake = Lake(files)
+    for name in list(TABLES)[:5]:
+        lake.make(TABLES[name])
+        lake.add(name, Part(lake.new_part(name), 1))
+    files.listed = 0
+    lake.publish()
+    assert files.listed == 3
+
+
 def test_old_manifests_go_with_their_parts(folder: Path) -> None:
     """As many are kept as was said, and every part that one of them names."""
     lake = opened(folder, kept=2)

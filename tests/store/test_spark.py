@@ -118,7 +118,7 @@ def test_each_model_lies_in_files_of_its_own(store: Spark, tmp_path: Path) -> No
     with store.transaction():
         store.make(TABLES["credits"])
         assert store.load(TABLES["credits"], rows) == len(models)
-    files = [file for part in (tmp_path / "lake" / "parts").rglob("credits-*") for file in part.rglob("*.parquet")]
+    files = list((tmp_path / "lake" / "tables" / "credits").rglob("*.parquet"))
     held_in = [set(pq.read_table(file, partitioning=None)["model"].to_pylist()) for file in files]
     assert {model for (model,) in held_in} == set(models)
     assert sorted(store.read(relation(TABLES["credits"]).select("model"))["model"].to_pylist()) == sorted(models)
@@ -171,7 +171,7 @@ def test_a_killed_worker_costs_time_alone(running: Cluster, store: Spark, tmp_pa
 
     job = threading.Thread(target=work)
     job.start()
-    while not list((tmp_path / "lake" / "parts").glob("*/*/_temporary/0/task_*")):
+    while not list((tmp_path / "lake" / "tables" / "workspace").glob("*/_temporary/0/task_*")):
         assert job.is_alive()
         time.sleep(0.05)
     running.kill_worker()
@@ -231,6 +231,18 @@ def test_hadoop_files_keep_the_lakes_promises(store: Spark, tmp_path: Path) -> N
     assert {name for name in files.names("m") if not name.startswith(".")} == {"1.json", "2.json"}
     files.remove("m/1.json")
     assert near.read("m/1.json") is None
+    assert files.content("m/1.json") is None
+    for content in (b"\xff\x00", b"\x80"):
+        files.replace("m/3", content)
+        assert files.content("m/3") == near.content("m/3") == content
+    (tmp_path / "h" / "p" / "apart=a b%2F").mkdir(parents=True)
+    for name in ("p/1.parquet", "p/apart=a b%2F/2.parquet", "p/_SUCCESS"):
+        (tmp_path / "h" / name).write_bytes(b"four")
+    assert sorted(files.stored("p"), key=str) == sorted(near.stored("p"), key=str)
+    assert {(file.name, file.bytes) for file in files.stored("p")} == {
+        ("p/1.parquet", 4),
+        ("p/apart=a b%2F/2.parquet", 4),
+    }
 
 
 WRITER = """
@@ -257,14 +269,14 @@ def test_a_killed_driver_leaves_the_last_finished_run(running: Cluster, tmp_path
         assert writer.stdout
         assert writer.stdout.readline() == b"inside\n"
         os.killpg(writer.pid, signal.SIGKILL)
-    left = set((tmp_path / "parts").iterdir())
+    left = set((tmp_path / "tables" / "workspace").iterdir())
     with opened(running.url(tmp_path)) as store:
         assert held(store) == {"finished": "1"}
         with store.transaction():
             store.load(WORKSPACE, values(after="2"))
         assert held(store) == {"finished": "1", "after": "2"}
     assert len(left) == 2
-    assert len(left & set((tmp_path / "parts").iterdir())) == 1
+    assert len(left & set((tmp_path / "tables" / "workspace").iterdir())) == 1
 
 
 CONNECTED = """
@@ -332,6 +344,12 @@ def test_an_address_has_all_its_parts() -> None:
         address("spark://host:7077")
     with pytest.raises(ConfigError, match="'memory' is neither"):
         address("spark://host:7077?lake=file:///l&memory=4g")
+    assert address("spark://host:7077?lake=file:///l&tables=delta").has_delta_logs
+    assert not where.has_delta_logs
+    with pytest.raises(ConfigError, match="tables=iceberg is not known"):
+        address("spark://host:7077?lake=file:///l&tables=iceberg")
+    with pytest.raises(ConfigError, match="Spark Connect cannot write the logs of Delta tables"):
+        address("sc://host:15002?lake=file:///l&tables=delta")
 
 
 def test_one_process_works_on_one_cluster(store: Spark, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Tables as lists of Parquet parts, published whole by a manifest.
 
-A lake is a folder: `manifests/NUMBER.json` names the parts of every table after that many transactions; `parts/` holds
-them, each a folder of Parquet files written once; `scratch/` holds what sessions keep for themselves.
+A lake is a folder: `manifests/NUMBER.json` names the parts of every table after that many transactions; `tables/NAME/`
+holds them, each a folder of Parquet files written once; `writing/` has a mark for each transaction that goes on;
+`scratch/` holds what sessions keep for themselves.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 
 import msgspec
@@ -17,8 +18,9 @@ from tieback.schema import FACTS, OPERATIONS, SCHEMA_VERSION, Table
 from tieback.schema.types import Type
 from tieback.store.lake_files import Files
 
+TABLES_FOLDER = "tables"
 _MANIFESTS = "manifests"
-_PARTS = "parts"
+_WRITING = "writing"
 _SCRATCH = "scratch"
 _MANY_PARTS = 32
 _MANY_REMOVALS = 6
@@ -56,6 +58,11 @@ class Held(msgspec.Struct, frozen=True):
         """How many rows its parts hold, those that take others out among them."""
         return sum(part.rows for part in self.parts)
 
+    @property
+    def has_removals(self) -> bool:
+        """True when some of its parts take out rows of others."""
+        return any(part.removed_by for part in self.parts)
+
     def is_piled_up(self) -> bool:
         """True when it is time to write it anew, in one part."""
         removals = sum(1 for part in self.parts if part.removed_by)
@@ -84,7 +91,9 @@ class Lake:
         self.files = files
         self._kept = kept
         self._mark = uuid.uuid4().hex[:12]
-        self._written = 0
+        self._named = 0
+        self._transaction = ""  # the mark of the one that goes on, once it has written something
+        self._written: list[str] = []
         self._manifest = self._latest()
         self._opened = self.number
         self.tables = dict(self._manifest.tables)
@@ -102,6 +111,7 @@ class Lake:
     def begin(self) -> None:
         """Start a transaction from what was published last."""
         if max(self._numbers(), default=0) > self.number:
+            self._let_go()
             self._manifest = self._latest()
             self.tables = dict(self._manifest.tables)
 
@@ -119,21 +129,18 @@ class Lake:
                 )
             after = msgspec.structs.replace(after, number=after.number + 1)  # a writer was killed on that number
         self._manifest = after
+        self._let_go(self._paths(after.number))
         self._sweep(self._kept)
 
     def forget(self) -> None:
         """Keep the newest manifest alone, and no part that it does not name."""
         self._sweep(1)
-        named = self._paths(self.number)
-        for folder in {path.split("/")[1] for path in named}:
-            for part in self.files.names(f"{_PARTS}/{folder}"):  # a transaction may have written what it did not need
-                if f"{_PARTS}/{folder}/{part}" not in named:
-                    self.files.remove(f"{_PARTS}/{folder}/{part}")
+        self._clear(self._paths(self.number))
 
     def abandon(self) -> None:
         """End a transaction as if it had never begun."""
         self.tables = dict(self._manifest.tables)
-        self.files.remove(f"{_PARTS}/{self._folder()}")
+        self._let_go()
 
     def make(self, table: Table) -> None:
         """Put an empty `table` in place of whatever has its name."""
@@ -150,25 +157,29 @@ class Lake:
 
     def new_part(self, name: str) -> str:
         """A path, below the lake, for a new part of the table `name`."""
-        self._written += 1
-        return f"{_PARTS}/{self._folder()}/{name}-{self._written}"
+        if not self._transaction:
+            self._transaction = f"{self.number + 1}-{self._mark}"
+            self.files.publish(f"{_WRITING}/{self._transaction}", "")
+        path = f"{TABLES_FOLDER}/{name}/{self._transaction}-{self._next()}"
+        self._written.append(path)
+        return path
 
     def new_scratch(self, name: str) -> str:
         """A path, below the lake, for what this session alone reads."""
-        self._written += 1
-        return f"{self._scratch()}/{name}-{self._written}"
+        return f"{self._scratch()}/{name}-{self._next()}"
 
     def close(self) -> None:
         """Remove what this session kept for itself."""
-        if self._written:
+        if self._named:
             self.files.remove(self._scratch())
 
     def uri(self, path: str) -> str:
         """The full address of a path below the lake."""
         return f"{self.files.root}/{path}"
 
-    def _folder(self) -> str:
-        return f"{self.number + 1}-{self._mark}"
+    def _next(self) -> int:
+        self._named += 1
+        return self._named
 
     def _scratch(self) -> str:
         return f"{_SCRATCH}/{self._opened}-{self._mark}"
@@ -188,6 +199,16 @@ class Lake:
         stems = (name.removesuffix(".json") for name in self.files.names(_MANIFESTS) if name.endswith(".json"))
         return [int(stem) for stem in stems if stem.isdecimal()]
 
+    def _let_go(self, needed: Collection[str] = ()) -> None:
+        """End the transaction in the folder: remove what it wrote beyond what is `needed`, then its mark."""
+        for path in self._written:
+            if path not in needed:
+                self.files.remove(path)
+        if self._transaction:
+            self.files.remove(f"{_WRITING}/{self._transaction}")
+        self._transaction = ""
+        self._written.clear()
+
     def _sweep(self, kept_at_most: int) -> None:
         """Remove manifests beyond those kept, parts that none of these names, and what killed sessions left behind.
 
@@ -200,13 +221,23 @@ class Lake:
             for path in self._paths(number) - named:
                 self.files.remove(path)
             self.files.remove(_file(number))
-        used = {path.split("/")[1] for path in named}
-        for folder in self.files.names(_PARTS):
-            if _number(folder) <= self.number and folder not in used:
-                self.files.remove(f"{_PARTS}/{folder}")
+        over = [mark for mark in self.files.names(_WRITING) if 0 < _number(mark) <= self.number]
+        if over:  # writers were killed, or will be refused and go on until then
+            self._clear(named)
+        for mark in over:
+            if _number(mark) < kept[0]:
+                self.files.remove(f"{_WRITING}/{mark}")
         for folder in self.files.names(_SCRATCH):
             if _number(folder) < kept[0] and not folder.endswith(self._mark):
                 self.files.remove(f"{_SCRATCH}/{folder}")
+
+    def _clear(self, named: Collection[str]) -> None:
+        """Remove every part that is not among those `named`, of transactions that are over."""
+        for table in self.files.names(TABLES_FOLDER):
+            for part in self.files.names(f"{TABLES_FOLDER}/{table}"):
+                path = f"{TABLES_FOLDER}/{table}/{part}"
+                if path not in named and 0 < _number(part) <= self.number:
+                    self.files.remove(path)
 
     def _paths(self, number: int) -> set[str]:
         found = self._manifest if number == self.number else self._read(number)
@@ -222,8 +253,9 @@ def _file(number: int) -> str:
 
 
 def _number(folder: str) -> int:
-    """The transaction that a folder of parts or scratch belongs to."""
-    return int(folder.partition("-")[0])
+    """The transaction that a part, a mark or a folder of scratch belongs to; 0 when it is none of these."""
+    number = folder.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _decoded(text: str, root: str) -> Manifest:

@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,28 @@ class Files(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove the file or folder `name`, if it is there."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A Parquet file by its name in the lake, its size in bytes, and when it was written, in ms since 1970."""
+
+    name: str
+    bytes: int
+    written_ms: int
+
+
+class ExactFiles(Files, Protocol):
+    """Files that have the very names that they are given. Spark Connect writes under names of its own."""
+
+    def content(self, name: str) -> bytes | None:
+        """What the file `name` holds, or None."""
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Put `content` under `name`, in place of what was there."""
+
+    def stored(self, folder: str) -> list[Stored]:
+        """The Parquet files in `folder` and the folders below it."""
 
 
 class LocalFiles:
@@ -80,6 +103,25 @@ class LocalFiles:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def content(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def replace(self, name: str, content: bytes) -> None:
+        target = self.folder / name
+        draft = target.with_name(f".{uuid.uuid4().hex}")
+        draft.write_bytes(content)
+        draft.replace(target)
+
+    def stored(self, folder: str) -> list[Stored]:
+        found = ((path, path.stat()) for path in sorted((self.folder / folder).rglob("*.parquet")))
+        return [
+            Stored(path.relative_to(self.folder).as_posix(), status.st_size, status.st_mtime_ns // 1_000_000)
+            for path, status in found
+        ]
 
 
 class HadoopFiles:
@@ -133,6 +175,31 @@ class HadoopFiles:
 
     def remove(self, name: str) -> None:
         self._system.delete(self._path(name), True)
+
+    def content(self, name: str) -> bytes | None:
+        path = self._path(name)
+        if not self._system.exists(path):
+            return None
+        stream = self._system.open(path)
+        try:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+        finally:
+            stream.close()
+
+    def replace(self, name: str, content: bytes) -> None:
+        stream = self._system.create(self._path(name), True)
+        stream.write(bytearray(content))
+        stream.close()
+
+    def stored(self, folder: str) -> list[Stored]:
+        found = []
+        listed = self._system.listFiles(self._path(folder), True)
+        while listed.hasNext():
+            status = listed.next()
+            name = status.getPath().toString().rpartition(f"/{folder}/")[2]
+            if name.endswith(".parquet"):
+                found.append(Stored(f"{folder}/{name}", status.getLen(), status.getModificationTime()))
+        return found
 
     def _path(self, name: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(f"{self.root}/{name}" if name else self.root)

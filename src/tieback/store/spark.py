@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tieback.schema import Table
 from tieback.schema.ddl import COLUMN_TYPES
+from tieback.store.delta import DeltaLogs
 from tieback.store.engine import SCRATCH, Engine, statement_error
 from tieback.store.lake import Held, Lake, Part
-from tieback.store.lake_files import ConnectFiles, Files, HadoopFiles, LocalFiles
+from tieback.store.lake_files import ConnectFiles, HadoopFiles, LocalFiles
 from tieback.store.lake_reader import LakeReader
 from tieback.store.spark_session import Address, address, connected, plain_errors
 
@@ -59,23 +60,29 @@ def opened(url: str, *, read_only: bool = False) -> Spark:
     """
     where = address(url)
     session = connected(where)
-    lake = Lake(_files(where, session), read_only=read_only)
-    return Spark(session, lake, {name: value for name, value in _FOR_FEW_ROWS.items() if name not in where.settings})
+    files = _files(where, session)
+    lake = Lake(files, read_only=read_only)
+    logs = DeltaLogs(files) if where.has_delta_logs and not isinstance(files, ConnectFiles) else None
+    for_few_rows = {name: value for name, value in _FOR_FEW_ROWS.items() if name not in where.settings}
+    return Spark(session, lake, for_few_rows, logs)
 
 
 class Spark(Engine):
     """A workspace's warehouse in a lake of Parquet files, worked on by the cluster behind `session`.
 
-    for_few_rows: settings of the session for statements over few rows.
+    for_few_rows: settings of the session for statements over few rows. logs: of the tables as Delta tables, if any.
     """
 
     name = "spark"
     dialect = "databricks"  # which Spark 4 reads
     starts_slowly = True
 
-    def __init__(self, session: SparkSession, lake: Lake, for_few_rows: Mapping[str, str]) -> None:
+    def __init__(
+        self, session: SparkSession, lake: Lake, for_few_rows: Mapping[str, str], logs: DeltaLogs | None = None
+    ) -> None:
         self._session = session
         self._lake = lake
+        self._logs = logs
         self._reader = LakeReader(lake, lake.files.folder) if isinstance(lake.files, LocalFiles) else None
         self._seen: dict[str, Held] = {}
         self._scratch: dict[str, _Scratch] = {}
@@ -104,10 +111,7 @@ class Spark(Engine):
         self._in_transaction = True
         try:
             yield
-            for name, held in self._lake.tables.items():
-                if held.is_piled_up():
-                    self._write_in_one(name, held)
-            self._lake.publish()
+            self._publish()
         except BaseException:
             self._lake.abandon()
             raise
@@ -131,7 +135,7 @@ class Spark(Engine):
         """Write tables anew of which rows were taken out, and let go of all that earlier manifests name."""
         with self.transaction():
             for name, held in self._lake.tables.items():
-                if any(part.removed_by for part in held.parts):
+                if held.has_removals:
                     self._write_in_one(name, held)
         self._lake.forget()
 
@@ -221,7 +225,16 @@ class Spark(Engine):
     def _changed(self) -> None:
         """What is changed outside of any transaction is one of its own."""
         if not self._in_transaction:
-            self._lake.publish()
+            self._publish()
+
+    def _publish(self) -> None:
+        """End a transaction, tables written anew of which Delta or a reader of many parts would need it."""
+        for name, held in self._lake.tables.items():
+            if held.is_piled_up() or (self._logs and held.has_removals):
+                self._write_in_one(name, held)
+        self._lake.publish()
+        if self._logs:
+            self._logs.follow(self._lake)
 
     def _frame(self, select: str, building: str) -> DataFrame:
         """`select` over the tables as they stand in this transaction, the session set for as many rows as they hold."""
@@ -314,7 +327,7 @@ class Spark(Engine):
             self._lake.files.remove(earlier.path)
 
 
-def _files(where: Address, session: SparkSession) -> Files:
+def _files(where: Address, session: SparkSession) -> LocalFiles | HadoopFiles | ConnectFiles:
     if where.is_connect:
         return ConnectFiles(session, where.lake)
     if where.lake.startswith("file:"):

@@ -22,11 +22,12 @@ _MEANING = {
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
     "spark.sql.caseSensitive": "false",
 }
-# What a URL may set otherwise. One file for 64 MB keeps small results in one; and what a task sends to others goes into
-# one file, where Spark by itself makes one for each of up to 200 receivers.
+# What a URL may set otherwise. Code that is too long for Java's compiler is not made, since it would be interpreted for
+# every row; and what a task sends to others goes into one file, where Spark by itself makes one for each of up to 200
+# receivers.
 _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
-    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.shuffle.sort.bypassMergeThreshold": "1",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.maxConcurrentOutputFileWriters": "64",  # or rows are sorted first by what their files are kept apart by
@@ -40,11 +41,13 @@ class Address:
 
     cluster: a master URL (`spark://HOST:PORT`, `local[N]`) or that of a Spark Connect server (`sc://HOST:PORT`).
     lake: a URI that all of the cluster reads and writes. settings: Spark's own, `spark.executor.memory=4g` and so on.
+    has_delta_logs: each table of the lake is a Delta table too (`tables=delta`).
     """
 
     cluster: str
     lake: str
     settings: Mapping[str, str]
+    has_delta_logs: bool = False
 
     @property
     def is_connect(self) -> bool:
@@ -53,7 +56,10 @@ class Address:
 
 
 def address(url: str) -> Address:
-    """The parts of an engine's URL. Raises ConfigError when the lake is missing, or a parameter is none of Spark's."""
+    """The parts of an engine's URL.
+
+    Raises ConfigError when the lake is missing, or a parameter is none of Spark's, or asks for what cannot be done.
+    """
     cluster, _, query = url.partition("?")
     cluster = cluster.rstrip("/")
     if cluster.startswith("spark://local"):
@@ -64,10 +70,21 @@ def address(url: str) -> Address:
         raise ConfigError(
             f"{url} names no lake. Add where its tables are: ?lake=file:///path, s3a://bucket/path, hdfs://…, abfs://…"
         )
+    tables = given.pop("tables", "")
+    if tables not in ("", "delta"):
+        raise ConfigError(f"{url}: tables={tables} is not known. Say tables=delta, or leave it away for Parquet alone.")
     strange = [name for name in given if not name.startswith("spark.")]
     if strange:
-        raise ConfigError(f"{url}: {strange[0]!r} is neither `lake` nor a setting of Spark, whose names begin spark.")
-    return Address(cluster, lake, given)
+        raise ConfigError(
+            f"{url}: {strange[0]!r} is neither `lake` nor `tables` nor a setting of Spark, whose names begin spark."
+        )
+    found = Address(cluster, lake, given, has_delta_logs=bool(tables))
+    if found.is_connect and found.has_delta_logs:
+        raise ConfigError(
+            f"{url}: Spark Connect cannot write the logs of Delta tables, whose files have fixed names. "
+            "Leave tables=delta away, or open the cluster by its master URL (spark://HOST:PORT)."
+        )
+    return found
 
 
 def connected(where: Address) -> SparkSession:
