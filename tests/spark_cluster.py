@@ -32,9 +32,12 @@ _DRIVER = {
 
 
 class Cluster:
-    """Processes of one cluster; `url(lake)` opens it."""
+    """Processes of one cluster; `url(lake)` opens it.
 
-    def __init__(self, folder: Path, *, workers: int = 2, memory_mb: int = 600) -> None:
+    pinned: each worker, with all that it runs, keeps to one core of this machine, as it would on a machine of one.
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 2, memory_mb: int = 600, pinned: bool = False) -> None:
         import pyspark
 
         self.folder = folder
@@ -44,6 +47,7 @@ class Cluster:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._started = 0
         self._memory_mb = memory_mb
+        self._pinned = pinned
         self._start("deploy.master.Master", "--port", str(self.port), until="New state: ALIVE")
         for _ in range(workers):
             self.add_worker()
@@ -61,7 +65,9 @@ class Cluster:
         """Start one more worker."""
         work = self.folder / f"work-{self._started}"
         options = ("--cores", "1", "--memory", f"{self._memory_mb}m", "--work-dir", str(work), self.master)
-        self.workers.append(self._start("deploy.worker.Worker", *options, until="Successfully registered"))
+        core = len(self.workers) % (os.cpu_count() or 1) if self._pinned else None
+        worker = self._start("deploy.worker.Worker", *options, until="Successfully registered", core=core)
+        self.workers.append(worker)
 
     def kill_worker(self) -> None:
         """SIGKILL the oldest worker, and what it runs."""
@@ -88,8 +94,10 @@ class Cluster:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _start(self, name: str, *options: str, until: str) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, *options: str, until: str, core: int | None = None) -> subprocess.Popen[bytes]:
         command = [str(self.home / "bin" / "spark-class"), f"org.apache.spark.{name}"]
+        if core is not None:
+            command = ["taskset", "--cpu-list", str(core), *command]
         return self._run([*command, "--host", "127.0.0.1", "--webui-port", "0", *options], until=until)
 
     def _run(self, command: list[str], until: str, memory: str = "256m") -> subprocess.Popen[bytes]:

@@ -110,7 +110,9 @@ class Update:
         rules, at, engine = self.settings.identity, self.at, self.engine
         ids = engine.scratch("ids", known.named(self.changed, rules))
         while True:
-            ids = engine.fixpoint("kin", ids, lambda now: known.with_their_people(now, at.people, at.link_cuts))
+            ids = engine.fixpoint(
+                "kin", ids, lambda now: known.with_their_people(now, at.people, at.link_cuts), lambda now: now.count()
+            )
             keys = self._kept("key", known.carriers(at, ids, self.changed))
             facts = self._kept("near", known.near(at, keys, ids))
             marks = (*known.carried(ids, tuple(at.events.columns)), self.changed.events.select("event_id"))
@@ -161,13 +163,8 @@ class Update:
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
         events, people = near.facts.events, near.now
         junk = engine.scratch("junk", attribution.junk_identifiers(events, people))
-        touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
-        logins = engine.scratch("logins", attribution.logins_between(touches))
-        sessions = engine.scratch("sessions", attribution.sessions(touches, logins, events, people, staff, settings))
-        channels = engine.scratch("channels", attribution.channels_of(sessions, settings))
-        clicks = engine.scratch("clicks", attribution.clicks(sessions, settings))
-        led = engine.scratch("led", attribution.led_to_a_visit(clicks, sessions, settings))
-        found = attribution.touchpoints(sessions, channels, led, settings)
+        found = attribution.sessions_by_steps(engine, events, people, (junk, staff), settings)
+        found = attribution.touchpoints_by_steps(engine, engine.scratch("sessions", found), settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
 
     def _touched(self, near: Near, seen: ir.Table, parties: Parties) -> tuple[Replaced, ir.Table]:
@@ -198,7 +195,12 @@ class Update:
         engine, at = self.engine, self.at
         parties, keys = engine.scratch("parties", self._first_parties(near, seen)), near.keys
         while True:
-            parties = engine.fixpoint("kin", parties, lambda now: sold.with_their_kin(now, at.people, at.conversions))
+            parties = engine.fixpoint(
+                "kin",
+                parties,
+                lambda now: sold.with_their_kin(now, at.people, at.conversions),
+                lambda now: now.count(),
+            )
             people = engine.scratch("people_of", sold.people_of(at.people, parties))
             found = self._kept("record", sold.record_keys(at, people, at.conversions, parties, keys))
             keys = self._kept("sale", sold.with_their_sales(at, found))
@@ -230,11 +232,7 @@ class Update:
         if not by_event and not self._count(was, records.deals, records.orders):
             self.rows["conversions"] = 0
             return Replaced(was, was)
-        moments = engine.scratch("moments", attribution.moments(records, settings))
-        attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
-        staff = engine.scratch("staff", attribution.staff(at, parties.people, settings.exclude))
-        owned = engine.scratch("owned", attribution.owned(moments, parties.people, staff))
-        found = attribution.conversions(owned, at.fx_rates, settings)
+        found = attribution.conversions_by_steps(engine, records, at, parties.people, settings)
         now = engine.scratch("now_conversions", fitted(found, TABLES["conversions"]))
         self.rows["conversions"] = engine.replace(TABLES["conversions"], self._sold(Replaced(was, now)), now)
         return Replaced(was, now)

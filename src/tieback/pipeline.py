@@ -106,15 +106,10 @@ def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     parts, found = engine.parts(TABLES["events"]), []
     for part in range(parts):
         events = attribution.of_devices(at.events, junk, part, parts)
-        touches = engine.scratch("possible_touches", attribution.possible_touches(events, junk, settings))
-        logins = engine.scratch("logins", attribution.logins_between(touches))
-        some = attribution.sessions(touches, logins, events, at.people, staff, settings)
+        some = attribution.sessions_by_steps(engine, events, at.people, (junk, staff), settings)
         found.append(engine.scratch(f"sessions_{part}", some))
     sessions = ibis.union(*found) if parts > 1 else found[0]  # a click and its visit may be on different devices
-    channels = engine.scratch("channels", attribution.channels_of(sessions, settings))
-    clicks = engine.scratch("clicks", attribution.clicks(sessions, settings))
-    led = engine.scratch("led", attribution.led_to_a_visit(clicks, sessions, settings))
-    return engine.save(TABLES["touchpoints"], attribution.touchpoints(sessions, channels, led, settings))
+    return engine.save(TABLES["touchpoints"], attribution.touchpoints_by_steps(engine, sessions, settings))
 
 
 def _costs(engine: Builder, at: Any, settings: Settings) -> int:
@@ -123,11 +118,7 @@ def _costs(engine: Builder, at: Any, settings: Settings) -> int:
 
 
 def _conversions(engine: Builder, at: Any, settings: Settings) -> int:
-    moments = engine.scratch("moments", attribution.moments(at, settings))
-    attribution.refuse_missing(engine.read, attribution.rates_of_moments(moments, settings), at.fx_rates, settings)
-    staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
-    owned = engine.scratch("owned", attribution.owned(moments, at.people, staff))
-    return engine.save(TABLES["conversions"], attribution.conversions(owned, at.fx_rates, settings))
+    return engine.save(TABLES["conversions"], attribution.conversions_by_steps(engine, at, at, at.people, settings))
 
 
 def _journeys(engine: Builder, at: Any, settings: Settings) -> int:

@@ -10,7 +10,9 @@ import pytest
 
 from tests.facts import put, warehouse
 from tieback import attribution
-from tieback.attribution.rates import missing_rates
+from tieback.attribution.conversions import conversions, owned
+from tieback.attribution.moments import moments
+from tieback.attribution.rates import missing_rates, rates_of_moments
 from tieback.config import DEFAULT_CONVERSIONS, Consent, Conversion, Exclude, Settings
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
@@ -63,19 +65,19 @@ def rows(settings: Settings = BASE, what: str = "conversions", **facts: list[Any
         store.execute(f"DELETE FROM {table.name}")
     for name, given in {"people": PEOPLE, **facts}.items():
         put(store, name, given)
-    moments = store.scratch("moments", attribution.moments(AT, settings))
+    happened = store.scratch("moments", moments(AT, settings))
     if what == "missing_rates":
-        needed = attribution.rates_of_moments(moments, settings).union(attribution.rates_of_spend(AT.spend))
+        needed = rates_of_moments(happened, settings).union(attribution.rates_of_spend(AT.spend))
         return _read(store, missing_rates(needed, AT.fx_rates, settings))
     staff = store.scratch("staff", attribution.staff(AT, AT.people, settings.exclude))
-    owned = store.scratch("owned", attribution.owned(moments, AT.people, staff))
-    return _read(store, fitted(attribution.conversions(owned, AT.fx_rates, settings), TABLES["conversions"]))
+    whose = store.scratch("owned", owned(happened, AT.people, staff))
+    return _read(store, fitted(conversions(whose, AT.fx_rates, settings), TABLES["conversions"]))
 
 
 def _conversions(settings: Settings) -> ir.Table:
     staff = attribution.staff(AT, AT.people, settings.exclude)
-    owned = attribution.owned(attribution.moments(AT, settings), AT.people, staff)
-    return attribution.conversions(owned, AT.fx_rates, settings)
+    whose = owned(moments(AT, settings), AT.people, staff)
+    return conversions(whose, AT.fx_rates, settings)
 
 
 def _read(store: DuckDB, expression: ir.Table) -> list[dict[str, Any]]:

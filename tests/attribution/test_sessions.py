@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import junk_identifiers, logins_between, possible_touches, sessions, staff
-from tieback.attribution.sessions import with_page_host
+from tieback.attribution import junk_identifiers, staff
+from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices, with_page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
 from tieback.schema import FACTS, OPINIONS
 from tieback.schema.ddl import DIALECTS
@@ -48,9 +48,8 @@ def engine() -> DuckDB:
 def _sessions(settings: Settings) -> Any:
     junk = junk_identifiers(AT.events, AT.people)
     found = possible_touches(AT.events, junk, settings)
-    return sessions(
-        found, logins_between(found), AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings
-    )
+    logins = logins_between(found, shared_devices(found))
+    return sessions(found, logins, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
 
 def found(

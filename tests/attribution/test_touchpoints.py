@@ -9,17 +9,9 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import (
-    channels_of,
-    clicks,
-    junk_identifiers,
-    led_to_a_visit,
-    logins_between,
-    possible_touches,
-    sessions,
-    staff,
-    touchpoints,
-)
+from tieback.attribution import junk_identifiers, staff
+from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices
+from tieback.attribution.touchpoints import channels_of, clicks, led_to_a_visit, touchpoints
 from tieback.config import Consent, Exclude, Settings, Touches
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
@@ -53,9 +45,8 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
 def _sessions(settings: Settings) -> ibis.Table:
     junk = junk_identifiers(AT.events, AT.people)
     found = possible_touches(AT.events, junk, settings)
-    return sessions(
-        found, logins_between(found), AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings
-    )
+    logins = logins_between(found, shared_devices(found))
+    return sessions(found, logins, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)
 
 
 def test_a_touch_shows_what_it_is() -> None:

@@ -24,22 +24,16 @@ def settled(edges: set[Edge]) -> tuple[set[frozenset[int]], dict[int, int], int]
     """Components of `edges` between numbered nodes, the label of each node, and the number of steps it took."""
     ordered = sorted(edges)
     left, right = [pa.array([edge[side] for edge in ordered], pa.int64()) for side in (0, 1)]
-    kinds, names = (
-        pa.array(["anonymous"] * len(ordered)),
-        [pa.array([str(edge[s]) for edge in ordered]) for s in (0, 1)],
-    )
-    columns = {"left_kind": kinds, "left_value": names[0], "right_kind": kinds, "right_value": names[1]}
     store = DuckDB(None)
     steps = 0
-    start, step = labels(store.scratch_rows("pairs", pa.table({**columns, "left_node": left, "right_node": right})))
+    start, step, mark = labels(store.scratch_rows("pairs", pa.table({"left_node": left, "right_node": right})))
 
     def counted(now: Any) -> Any:
         nonlocal steps
         steps += 1
         return step(now)
 
-    rows = store.read(store.fixpoint("components", start, counted)).to_pylist()
-    assert all(row["id_value"] == str(row["node"]) for row in rows)
+    rows = store.read(store.fixpoint("components", start, counted, mark)).to_pylist()
     found: dict[int, set[int]] = {}
     for row in rows:
         found.setdefault(row["label"], set()).add(row["node"])

@@ -12,7 +12,7 @@ from tests.identity.rows import contact, event, link, order
 from tieback.config import Identity
 from tieback.identity.identifiers import JUNK
 from tieback.identity.observed import together
-from tieback.identity.ties import pairs, ties
+from tieback.identity.ties import nodes, pairs, ties
 from tieback.schema import FACTS
 from tieback.schema.relations import relations
 
@@ -28,7 +28,8 @@ def tied(**facts: list[dict[str, Any]]) -> list[tuple[str, str, int, int]]:
     """The believed ties of `facts`: both ends, strength and how often seen."""
     at, rules = relations(FACTS), Identity()
     seen = together(at, rules)
-    rows = warehouse(**facts).read(pairs(ties(seen, at.links, rules))).to_pylist()
+    found = ties(seen, at.links, rules)
+    rows = warehouse(**facts).read(pairs(found, nodes(found))).to_pylist()
     ends = [(f"{r['left_kind']}:{r['left_value']}", f"{r['right_kind']}:{r['right_value']}") for r in rows]
     return sorted((*end, row["strength"], row["times_seen"]) for end, row in zip(ends, rows, strict=True))
 

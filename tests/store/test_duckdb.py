@@ -161,7 +161,9 @@ def test_a_fixpoint_repeats_until_nothing_changes() -> None:
     """The step is applied as often as it takes, and no further."""
     with warehouse(deals=[{"deal_id": "a", "changed_at": "2025-01-01"}]) as store:
         start = relation(TABLES["deals"]).aggregate(n=ibis._.count())
-        settled = store.fixpoint("count", start, lambda now: now.mutate(n=ibis.least(now.n * 2, 100)))
+        settled = store.fixpoint(
+            "count", start, lambda now: now.mutate(n=ibis.least(now.n * 2, 100)), lambda now: now.n.max()
+        )
         assert store.read(settled).to_pylist() == [{"n": 100}]
 
 

@@ -58,7 +58,7 @@ def parties_of_crm_accounts(rows: ir.Table) -> ir.Table:
 def with_their_kin(parties: ir.Table, people: ir.Table, conversions: ir.Table) -> ir.Table:
     """`parties`, the accounts of the persons, the persons of the accounts, and all parties of their conversions.
 
-    people: as it is now; conversions: of the last run. Repeat it until nothing changes.
+    Each once. people: as it is now; conversions: of the last run. Repeat it until nothing is added.
     """
     theirs = people.semi_join(parties, people.person_id == parties.party)
     company = people.semi_join(parties, people.account_id == parties.party)

@@ -1,8 +1,8 @@
 """From events to possible touches: web sessions, and single touches such as calls, webinars and ad clicks.
 
-Ten million events pass through here, so the windows see few and narrow columns: campaign changes are looked for among
-tagged events alone, events that neither begin a session nor say anything new about it leave before sessions are
-numbered, and the details of a session's first event are joined back at the end.
+Ten million events pass through here, so the windows see few and narrow columns: events that neither begin a session nor
+say anything new about it leave before sessions are numbered, and the details of a session's first event are joined back
+at the end.
 """
 
 from __future__ import annotations
@@ -134,12 +134,10 @@ def _web_sessions(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Ta
     web = web.mutate(
         kind=(web.kind.isin(["page", "track"]) | (web.url.notnull() & (web.kind != "form"))).ifelse("visit", web.kind),
         returns=_returns(web, settings),
+        tags=_joined_tags(web),
     )
-    arrivals = _campaign_arrivals(web, junk)
-    keyed = _keyed(web, junk, "event_id", "occurred_at", "session_key", "bot_reason", *_PURPOSES, "kind", "returns")
-    narrow = keyed.left_join(arrivals, keyed.event_id == arrivals.arrival_id)
-    narrow = narrow.select(*keyed.columns, arrives=narrow.arrival_id.notnull().ifelse(1, 0))
-    numbered = _numbered(narrow, settings.touches.session_minutes * 60)
+    columns = ("event_id", "occurred_at", "session_key", "bot_reason", *_PURPOSES, "kind", "returns", "tags")
+    numbered = _numbered(_keyed(web, junk, *columns), settings.touches.session_minutes * 60)
     begins = numbered.begins == 1
     grouped = numbered.group_by("device_key", "session_number").agg(
         touch_id=begins.ifelse(numbered.event_id, ibis.null("string")).max(),
@@ -161,35 +159,30 @@ def _web_sessions(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Ta
     )
 
 
-def _campaign_arrivals(web: ir.Table, junk: ir.Table) -> ir.Table:
-    """The events (arrival_id) whose tags or click id differ from those last given on the device."""
-    tagged = web.filter(ibis.or_(*(web[name].notnull() for name in _TAGS)))
-    tags = _keyed(tagged.mutate(tag_key=_joined_tags(tagged)), junk, "event_id", "occurred_at", "tag_key")
-    along = ibis.window(group_by=tags.device_key, order_by=[tags.occurred_at, tags.event_id])
-    stepped = tags.mutate(tags_before=tags.tag_key.lag().over(along))
-    return stepped.filter(stepped.tags_before.isnull() | (stepped.tag_key != stepped.tags_before)).select(
-        arrival_id="event_id"
-    )
-
-
 def _joined_tags(events: ir.Table) -> ir.StringColumn:
-    """All tags and the click id in one text."""
+    """All tags and the click id in one text; null without any."""
     first, *others = (events[name].fill_null("") for name in _TAGS)
-    return first.concat(*(part for other in others for part in (ibis.literal("\t"), other)))
+    joined = first.concat(*(part for other in others for part in (ibis.literal("\t"), other)))
+    return ibis.or_(*(events[name].notnull() for name in _TAGS)).ifelse(joined, ibis.null("string"))
 
 
 def _numbered(narrow: ir.Table, silence_seconds: int) -> ir.Table:
     """The web events that begin a session (begins = 1) or add to one, with session_number, from 1 on each device."""
-    along = ibis.window(group_by=narrow.device_key, order_by=[narrow.occurred_at, narrow.event_id])
+    narrow = narrow.mutate(is_tagged=narrow.tags.notnull())
+    order = [narrow.occurred_at, narrow.event_id]
+    along = ibis.window(group_by=narrow.device_key, order_by=order)
+    along_tagged = ibis.window(group_by=[narrow.device_key, narrow.is_tagged], order_by=order)
     stepped = narrow.mutate(
         before_at=narrow.occurred_at.lag().over(along),
         key_before=narrow.session_key.lag().over(along),
+        tags_before=narrow.tags.lag().over(along_tagged),
     )
+    arrives = stepped.is_tagged & (stepped.tags_before.isnull() | (stepped.tags != stepped.tags_before))
     # Whole seconds: some engines give fractions.
     silence = stepped.occurred_at.epoch_seconds().floor() - stepped.before_at.epoch_seconds().floor()
     detour = (stepped.returns == 1) & (silence <= _LONGEST_DETOUR_SECONDS)
     new_key = (stepped.session_key != stepped.key_before).fill_null(ibis.literal(value=False))
-    begins = stepped.before_at.isnull() | (stepped.arrives == 1) | (((silence > silence_seconds) | new_key) & ~detour)
+    begins = stepped.before_at.isnull() | arrives | (((silence > silence_seconds) | new_key) & ~detour)
     marked = stepped.mutate(begins=begins.ifelse(1, 0))
     refuses = (marked.consent_analytics == 0) | (marked.consent_attribution == 0)
     adds = marked.login_key.notnull() | marked.bot_reason.notnull() | (marked.kind == "form") | refuses
@@ -218,14 +211,20 @@ def _single_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.
 
 
 @remembered
-def logins_between(touches: ir.Table) -> ir.Table:
-    """Whose a touch without login is on a device that several logins share: told_id (its touch_id), told_key.
+def shared_devices(touches: ir.Table) -> ir.Table:
+    """The devices of which the possible `touches` name several logins: device_key."""
+    known = touches.filter(touches.login_key.notnull())
+    each = known.group_by("device_key").agg(least=known.login_key.min(), greatest=known.login_key.max())
+    return each.filter(each.least != each.greatest).select("device_key")
+
+
+@remembered
+def logins_between(touches: ir.Table, devices: ir.Table) -> ir.Table:
+    """Whose a touch without login is on one of the `devices` that logins share: told_id (its touch_id), told_key.
 
     That is whoever was logged in last before it, or else whoever was first. Few touches are such.
     """
-    known = touches.filter(touches.login_key.notnull())
-    each = known.group_by("device_key").agg(least=known.login_key.min(), greatest=known.login_key.max())
-    shared = touches.semi_join(each.filter(each.least != each.greatest), "device_key")
+    shared = touches.semi_join(devices, "device_key").select(*touches.columns)
     so_far = ibis.cumulative_window(group_by=shared.device_key, order_by=[shared.begins_at, shared.touch_id])
     turns = shared.mutate(turn=shared.login_key.notnull().ifelse(1, 0).sum().over(so_far))
     turns = turns.select("touch_id", "device_key", "login_key", turn=ibis.greatest(turns.turn, 1))

@@ -32,7 +32,7 @@ def named(facts: Any, identity: Identity) -> ir.Table:
 def with_their_people(ids: ir.Table, people: ir.Table, link_cuts: ir.Table) -> ir.Table:
     """`ids`, all identifiers of the persons whom they belonged to at the last run, and those that ties then cut led to.
 
-    Repeat it until nothing changes: a tie once cut may be believed now, and the other way round.
+    Each once. Repeat it until nothing is added: a tie once cut may be believed now, and the other way round.
     """
     persons = people.semi_join(ids, ["id_kind", "id_value"]).select("person_id").distinct()
     theirs = people.semi_join(persons, "person_id").select("id_kind", "id_value")

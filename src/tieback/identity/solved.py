@@ -11,7 +11,7 @@ from ibis.expr import types as ir
 from tieback.config import Identity
 from tieback.identity.components import labels, settled, suspects
 from tieback.identity.cuts import cuts
-from tieback.identity.ties import kept, pairs, ties
+from tieback.identity.ties import kept, nodes, pairs, ties
 
 
 class Solver(Protocol):
@@ -19,7 +19,9 @@ class Solver(Protocol):
 
     def scratch(self, name: str, expression: ir.Table) -> ir.Table: ...
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table: ...
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table: ...
+    def fixpoint(
+        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
+    ) -> ir.Table: ...
     def read(self, expression: ir.Table) -> pa.Table: ...
 
 
@@ -29,9 +31,10 @@ def solved(engine: Solver, rows: ir.Table, links: ir.Table, rules: Identity) -> 
     rows: what stands `together` on facts. links: as declared.
     """
     seen = engine.scratch("ties", ties(rows, links, rules))
-    tied = engine.scratch("pairs", pairs(seen))
+    numbered = engine.scratch("nodes", nodes(seen))
+    tied = engine.scratch("pairs", pairs(seen, numbered))
     components = engine.fixpoint("components", *labels(tied))
-    doubtful = engine.scratch("suspects", suspects(tied, components, rules))
+    doubtful = engine.scratch("suspects", suspects(tied, components, numbered, rules))
     cut = engine.scratch_rows("cuts", cuts(engine.read(doubtful), rules))
     parted = engine.fixpoint("parted", *labels(engine.scratch("kept", kept(doubtful, cut))))
-    return engine.scratch("settled", settled(components, doubtful, parted)), cut
+    return engine.scratch("settled", settled(components, doubtful, parted, numbered)), cut

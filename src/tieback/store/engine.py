@@ -46,8 +46,10 @@ class Builder(Protocol):
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
         """Keep rows worked out outside the engine, likewise."""
 
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
+    def fixpoint(
+        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
+    ) -> ir.Table:
+        """Apply `step` from `start` until nothing changes: until `mark`, a number that each change moves, stays."""
 
     def read(self, expression: ir.Table) -> pa.Table:
         """The rows of a small result."""
@@ -164,16 +166,22 @@ class Engine(ABC):
         found = ibis.or_(*(rows[column].isin(key[column]) for key in keys for column in key.columns))
         return self.scratch(name, rows.filter(found))
 
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """Apply `step` from `start` until nothing changes; both must have the same columns, as a set of rows."""
+    def fixpoint(
+        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
+    ) -> ir.Table:
+        """Apply `step` from `start` until nothing changes: until `mark`, a number that each change moves, stays.
+
+        Numbers alone are compared: two states of many rows need not be joined to tell that they are one.
+        """
         now, turn = self.scratch(f"{name}_0", start), 0
+        before = self._number(mark(now))
         while True:
             turn = 1 - turn
-            following = self.scratch(f"{name}_{turn}", step(now))
-            moved = following.difference(now).count().name("moved").as_table()
-            if not self.read(moved)["moved"][0].as_py():
-                return following
-            now = following
+            now = self.scratch(f"{name}_{turn}", step(now))
+            after = self._number(mark(now))
+            if after == before:
+                return now
+            before = after
 
     def read(self, expression: ir.Table) -> pa.Table:
         """The rows of `expression`."""
@@ -185,6 +193,9 @@ class Engine(ABC):
 
         found: list[dict[str, Any]] = self.fetch(translated(sql, parameters or [], self.dialect)).to_pylist()
         return found
+
+    def _number(self, expression: ir.Scalar) -> Any:
+        return self.read(expression.name("number").as_table())["number"][0].as_py()
 
     def statistics(self, tables: Iterable[Table]) -> dict[str, Statistics]:
         """How much each of `tables` holds, by its name, in one statement."""
