@@ -24,19 +24,21 @@ BROKEN = [
 
 
 def run_by_hand(store: DuckDB, statements: list[str], filled: dict[str, str]) -> None:
-    """Run the statements as they say: repeat a step until nothing changes, fill what is worked out outside SQL.
+    """Run the statements as they say: repeat a step until a number stays, fill what is worked out outside SQL.
 
     What a run has kept aside is dropped first: it would answer in place of what the statements make.
     """
     for kept in store.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
         store.execute(f"DROP TABLE {kept['table_name']}")
-    for statement in statements:
-        repeated = re.match(r"-- Replace (scratch_\w+) by the rows of this query until no row changes:\n", statement)
+    for place, statement in enumerate(statements):
+        repeated = re.match(r"-- Replace (scratch_\w+) by .* until the number of the next one stays:\n", statement)
         outside = re.match(r"-- Fill (scratch_\w+) here", statement)
         if repeated:
-            name, step = repeated[1], statement[repeated.end() :].rstrip(";")
-            while store.execute(f"SELECT count(*) FROM ({step} EXCEPT FROM {name})").fetchall()[0][0]:
+            name, step, mark = repeated[1], statement[repeated.end() :].rstrip(";"), statements[place + 1]
+            before, after = None, store.execute(mark).fetchall()
+            while after != before:
                 store.execute(f"CREATE TABLE next AS {step}; DROP TABLE {name}; ALTER TABLE next RENAME TO {name}")
+                before, after = after, store.execute(mark).fetchall()
         elif outside:
             store.execute(f"INSERT INTO {outside[1]} BY NAME FROM {filled[outside[1]]}")
         else:

@@ -72,8 +72,9 @@ class Statements:
     ) -> ir.Table:
         """The start, the step to repeat, and the number that tells when to stop."""
         now = self.scratch(f"{name}_now", start)
-        again = f"-- Replace scratch_{name}_now by the rows of this query until the number after it stands still:"
-        self.written.append(f"{again}\n{self._sql(step(now))};\n{self._sql(mark(now).name('number').as_table())};")
+        again = f"-- Replace scratch_{name}_now by the rows of this query until the number of the next one stays:"
+        self.written.append(f"{again}\n{self._sql(step(now))};")
+        self.written.append(f"{self._sql(mark(now).name('number').as_table())};")
         return now
 
     def read(self, expression: ir.Table) -> pa.Table:
