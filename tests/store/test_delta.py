@@ -317,10 +317,33 @@ def test_a_log_that_others_have_changed_is_left_alone(session: Session, folder: 
     (log / f"{2:020}.json").write_text(json.dumps({"commitInfo": {}}))
     with pytest.raises(WorkspaceError, match="another program"):
         Session(folder).run("c")
+    (log / f"{2:020}.json").unlink()
+    for text in ("no JSON", '{"remove": {"deletionTimestamp": 1}}', '{"txn": 1}'):
+        (log / f"{1:020}.json").write_text(text)
+        with pytest.raises(WorkspaceError, match="another program"):
+            Session(folder).run("c")
+    (log / f"{1:020}.json").unlink()
+    (log / f"{0:020}.checkpoint.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(WorkspaceError, match="another program"):
+        Session(folder).run("c")
     for file in log.iterdir():
         file.unlink()
     Session(folder).run("d")
     assert found(delta(folder)) == ["d"]
+
+
+def test_a_removal_need_not_say_when_it_was(session: Session, folder: Path) -> None:
+    """The protocol leaves that open to others; a checkpoint takes such a one for an old one."""
+    session.run("a")
+    path = actions(folder, "add", 1 if delta(folder).version() else 0)[0]["path"]
+    log = folder / "tables" / "workspace" / "_delta_log"
+    removal = {"remove": {"path": path, "dataChange": True}}
+    (log / f"{delta(folder).version() + 1:020}.json").write_text(json.dumps(removal))
+    assert found(delta(folder)) == []
+    for number in range(12):
+        Session(folder).run(str(number))
+    assert found(delta(folder)) == ["11"]
+    assert list(log.glob("*.checkpoint.parquet"))
 
 
 def test_rows_are_counted_where_that_costs_nothing(session: Session, folder: Path) -> None:

@@ -155,6 +155,43 @@ def test_only_the_newest_is_left_after_forgetting(folder: Path) -> None:
     assert len(list((folder / "manifests").iterdir())) == 1
 
 
+class Interrupted(LocalFiles):
+    """Files that somebody interrupts (Ctrl-C): as one is removed, or just after a manifest is there."""
+
+    at = ""
+
+    def remove(self, name: str) -> None:
+        if self.at == "remove":
+            self.at = ""
+            raise KeyboardInterrupt
+        super().remove(name)
+
+    def publish(self, name: str, content: str) -> bool:
+        done = super().publish(name, content)
+        if self.at == "manifest" and name.startswith("manifests/"):
+            self.at = ""
+            raise KeyboardInterrupt
+        return done
+
+
+@pytest.mark.parametrize("at", ["remove", "manifest"])
+@pytest.mark.parametrize("after", ["abandon", "begin"])
+def test_what_is_published_stays_whenever_it_was_interrupted(folder: Path, at: str, after: str) -> None:
+    """Once the manifest is there, its parts are: neither who gives the transaction up nor the next one removes them."""
+    files = Interrupted(f"file://{folder}")
+    lake = Lake(files)
+    write(lake, {"a": "1"})
+    files.at = at
+    with pytest.raises(KeyboardInterrupt):
+        lake.publish()
+    getattr(lake, after)()
+    assert held(opened(folder)) == {"a": "1"}
+    lake.begin()
+    write(lake, {"b": "2"})
+    lake.publish()
+    assert held(opened(folder)) == {"a": "1", "b": "2"}
+
+
 class Counted(LocalFiles):
     """Files that count how often a folder is listed."""
 

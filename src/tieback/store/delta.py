@@ -125,7 +125,7 @@ class _Log:
 
     def actions(self, now: int) -> list[_Action]:
         """All that holds at the time `now`, as a checkpoint names it."""
-        lasting = [told for told in self.removed.values() if told["deletionTimestamp"] > now - _TOMBSTONE_MS]
+        lasting = [told for told in self.removed.values() if (told.get("deletionTimestamp") or 0) > now - _TOMBSTONE_MS]
         return [
             {"protocol": self.protocol},
             {"metaData": self.metadata},
@@ -207,23 +207,30 @@ class DeltaLogs:
         ]
 
     def _read(self, name: str) -> _Log:
+        try:
+            log = self._as_written(name)
+        except (msgspec.DecodeError, pa.ArrowException, LookupError, TypeError):  # none of these is ours
+            raise self._strange(name) from None
+        if log.version >= 0 and log.protocol != _PROTOCOL:
+            raise self._strange(name)
+        return log
+
+    def _as_written(self, name: str) -> _Log:
+        """The log of the table `name`. Raises LookupError when a commit is missing."""
         names = self._files.names(_file(name))
         commits, checkpoints = _versions(_COMMIT, names), _versions(_CHECKPOINT, names)
         log = _Log()
         if checkpoints:
             log.checkpoint = max(checkpoints)
             content = self._files.content(_file(name, f"{log.checkpoint:020}.checkpoint.parquet")) or b""
-            table = pq.read_table(io.BytesIO(content))
-            rows = table.to_pylist(maps_as_pydicts="strict")
+            rows = pq.read_table(io.BytesIO(content)).to_pylist(maps_as_pydicts="strict")
             log.take(log.checkpoint, ({k: v for k, v in row.items() if v is not None} for row in rows))
         newer = [version for version in commits if version > log.version]
         if newer != list(range(log.version + 1, log.version + 1 + len(newer))):
-            raise self._strange(name)
+            raise LookupError(name)
         for version in newer:
             lines = (self._files.content(_file(name, f"{version:020}.json")) or b"").splitlines()
             log.take(version, [msgspec.json.decode(line) for line in lines])
-        if log.version >= 0 and log.protocol != _PROTOCOL:
-            raise self._strange(name)
         return log
 
     def _strange(self, name: str) -> WorkspaceError:

@@ -111,7 +111,7 @@ class Lake:
     def begin(self) -> None:
         """Start a transaction from what was published last."""
         if max(self._numbers(), default=0) > self.number:
-            self._let_go()
+            self._let_go(self._published())
             self._manifest = self._latest()
             self.tables = dict(self._manifest.tables)
 
@@ -140,7 +140,7 @@ class Lake:
     def abandon(self) -> None:
         """End a transaction as if it had never begun."""
         self.tables = dict(self._manifest.tables)
-        self._let_go()
+        self._let_go(self._published())
 
     def make(self, table: Table) -> None:
         """Put an empty `table` in place of whatever has its name."""
@@ -199,7 +199,11 @@ class Lake:
         stems = (name.removesuffix(".json") for name in self.files.names(_MANIFESTS) if name.endswith(".json"))
         return [int(stem) for stem in stems if stem.isdecimal()]
 
-    def _let_go(self, needed: Collection[str] = ()) -> None:
+    def _published(self) -> set[str]:
+        """The parts that manifests name from this one on: one may be its own, if it was interrupted while it ended."""
+        return {path for number in self._numbers() if number >= self.number for path in self._paths(number)}
+
+    def _let_go(self, needed: Collection[str]) -> None:
         """End the transaction in the folder: remove what it wrote beyond what is `needed`, then its mark."""
         for path in self._written:
             if path not in needed:
