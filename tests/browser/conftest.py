@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
@@ -48,6 +50,14 @@ class Collector:
         """All that was taken in, as facts will be made of it."""
         with closing(sqlite3.connect(self.folder / "ledger.sqlite")) as ledger:
             return [json.loads(row) for (row,) in ledger.execute("SELECT payload FROM inbox WHERE length(reason) = 0")]
+
+    def refused_busy(self) -> int:
+        """The requests refused so far because the ledger could not be written."""
+        counts = httpx.get(f"{self.url}/metrics").text
+        found = re.search(
+            r'^tieback_refused_requests_total\{protocol="tieback",reason="busy"\} (\S+)', counts, re.MULTILINE
+        )
+        return int(float(found[1])) if found else 0
 
     def comes(self, visit: str, is_there: Callable[[list[dict[str, Any]]], Any]) -> list[dict[str, Any]]:
         """The same, as soon as `is_there` of them."""

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright
 
 from tests.browser.conftest import AGENT, ARGUMENTS, CHROMIUM, Collector, Site
-from tests.cli.test_serve import tieback
+from tests.cli.test_serve import comes, tieback
 from tieback.cli.warehouse import opened
 from tieback.config import open_workspace
 
@@ -276,6 +276,9 @@ def test_what_is_refused_for_a_whole_visit_comes_with_the_next_page(
     page: Page, sites: Sites, collector: Collector
 ) -> None:
     """Each event once, under its own id and with its own time."""
+    before = collector.refused_busy()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
     holder = sqlite3.connect(collector.folder / "ledger.sqlite")
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -286,6 +289,8 @@ def test_what_is_refused_for_a_whole_visit_comes_with_the_next_page(
             page.goto(sites().at("product.html"))
         queued = json.loads(page.evaluate("localStorage.tb_queue"))
         page.goto("about:blank")
+        # What two pages told as they left, a browser names to nobody; it is refused as well before there is room.
+        comes(lambda: collector.refused_busy() - before >= len(asked) + 2)
     finally:
         holder.rollback()
         holder.close()
