@@ -162,7 +162,7 @@ class Update:
         settings, engine = self.settings, self.engine
         staff = engine.scratch("staff", attribution.staff(near.facts, near.now, settings.exclude))
         events, people = near.facts.events, near.now
-        junk = engine.scratch("junk", attribution.junk_identifiers(events, people))
+        junk = engine.scratch("junk", identity.junk_identifiers(events, settings.identity))
         found = attribution.sessions_by_steps(engine, events, people, (junk, staff), settings)
         found = attribution.touchpoints_by_steps(engine, engine.scratch("sessions", found), settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))

@@ -102,7 +102,7 @@ def _people(engine: Builder, at: Any, settings: Settings) -> int:
 
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
-    junk = engine.scratch("junk", attribution.junk_identifiers(at.events, at.people))
+    junk = engine.scratch("junk", identity.junk_identifiers(at.events, settings.identity))
     parts, found = engine.parts(TABLES["events"]), []
     for part in range(parts):
         events = attribution.of_devices(at.events, junk, part, parts)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.facts import put, warehouse
-from tieback.attribution import junk_identifiers, staff
+from tieback.attribution import staff
 from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices, with_page_host
 from tieback.config import Exclude, Settings, Touches, Traffic
+from tieback.identity import junk_identifiers
 from tieback.schema import FACTS, OPINIONS
 from tieback.schema.ddl import DIALECTS
 from tieback.schema.relations import relations
@@ -46,7 +47,7 @@ def engine() -> DuckDB:
 
 
 def _sessions(settings: Settings) -> Any:
-    junk = junk_identifiers(AT.events, AT.people)
+    junk = junk_identifiers(AT.events, settings.identity)
     found = possible_touches(AT.events, junk, settings)
     logins = logins_between(found, shared_devices(found))
     return sessions(found, logins, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)

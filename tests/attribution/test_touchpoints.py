@@ -9,10 +9,11 @@ import ibis
 import pytest
 
 from tests.facts import warehouse
-from tieback.attribution import junk_identifiers, staff
+from tieback.attribution import staff
 from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices
 from tieback.attribution.touchpoints import channels_of, clicks, led_to_a_visit, touchpoints
 from tieback.config import Consent, Exclude, Settings, Touches
+from tieback.identity import junk_identifiers
 from tieback.schema import FACTS, OPINIONS, TABLES
 from tieback.schema.ddl import DIALECTS
 from tieback.schema.relations import relations
@@ -43,7 +44,7 @@ def found(events: list[dict[str, Any]], settings: Settings | None = None) -> lis
 
 
 def _sessions(settings: Settings) -> ibis.Table:
-    junk = junk_identifiers(AT.events, AT.people)
+    junk = junk_identifiers(AT.events, settings.identity)
     found = possible_touches(AT.events, junk, settings)
     logins = logins_between(found, shared_devices(found))
     return sessions(found, logins, AT.events, AT.people, staff(AT, AT.people, settings.exclude), settings)

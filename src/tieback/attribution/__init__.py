@@ -11,7 +11,7 @@ from tieback.attribution.feedback import last_words
 from tieback.attribution.journeys import candidates, converted_paths, of_subjects, open_paths
 from tieback.attribution.members import members
 from tieback.attribution.rates import rates_of_spend, refuse_missing
-from tieback.attribution.sessions import junk_identifiers, of_devices
+from tieback.attribution.sessions import of_devices
 from tieback.attribution.steps import conversions_by_steps, sessions_by_steps, touchpoints_by_steps
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "converted_paths",
     "costs",
     "credits",
-    "junk_identifiers",
     "last_words",
     "members",
     "models",

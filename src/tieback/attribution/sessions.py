@@ -38,9 +38,9 @@ _LONGEST_DETOUR_SECONDS = 86_400
 def possible_touches(events: ir.Table, junk: ir.Table, settings: Settings) -> ir.Table:
     """What may become a touch, one narrow row each: a web session, or an event that is a touch of its own.
 
-    events: the fact; junk: as `junk_identifiers` finds it. Out: touch_id, begins_at, bot_reason, consent_… (1 unless
-    any of its events refuses), login_key and device_key (rank and value of an identifier), kind. It is to be kept, as
-    `sessions` looks at it several times.
+    events: the fact; junk: the `junk_identifiers` among theirs. Out: touch_id, begins_at, bot_reason, consent_… (1
+    unless any of its events refuses), login_key and device_key (rank and value of an identifier), kind. It is to be
+    kept, as `sessions` looks at it several times.
     """
     events = events.mutate(
         bot_reason=barred(events.bot_reason, settings.exclude),
@@ -72,20 +72,8 @@ def sessions(
 
 
 @remembered
-def junk_identifiers(events: ir.Table, people: ir.Table) -> ir.Table:
-    """The identifiers that stand in events but not in people, so that they mean nobody: junk_kind, junk_id."""
-    found = []
-    for kind, column in _IDENTIFIERS.items():
-        known = people.filter(people.id_kind == kind)
-        given = events.filter(events[column].notnull()).select(junk_id=column).distinct()
-        unknown = given.anti_join(known, given.junk_id == known.id_value)
-        found.append(unknown.select("junk_id", junk_kind=ibis.literal(kind)))
-    return ibis.union(*found)
-
-
-@remembered
 def of_devices(events: ir.Table, junk: ir.Table, part: int, parts: int) -> ir.Table:
-    """The events of one of so many `parts` of all devices, the first being 0; junk: as `junk_identifiers` finds it."""
+    """The events of one of so many `parts` of all devices, the first being 0; junk: as above."""
     if parts == 1:
         return events
     keyed = _keyed(events, junk, *events.columns)

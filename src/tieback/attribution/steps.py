@@ -26,7 +26,7 @@ class Keeper(Protocol):
 def sessions_by_steps(
     engine: Keeper, events: ir.Table, people: ir.Table, known: tuple[ir.Table, ir.Table], settings: Settings
 ) -> ir.Table:
-    """The `sessions` of `events`. known: the `junk_identifiers` and the `staff`."""
+    """The `sessions` of `events`. known: the junk among their identifiers and the `staff`."""
     junk, own_people = known
     touches = engine.scratch("possible_touches", possible_touches(events, junk, settings))
     devices = engine.scratch("shared_devices", shared_devices(touches))

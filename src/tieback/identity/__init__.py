@@ -7,7 +7,7 @@ Nothing is remembered between runs: every answer is worked out from the facts, s
 from __future__ import annotations
 
 from tieback.identity.accounts import accounts, companies, company_addresses, company_domains
-from tieback.identity.identifiers import identifiers
+from tieback.identity.identifiers import identifiers, junk_identifiers
 from tieback.identity.observed import together
 from tieback.identity.people import owned_addresses, owned_claims, people
 from tieback.identity.solved import solved
@@ -18,6 +18,7 @@ __all__ = [
     "company_addresses",
     "company_domains",
     "identifiers",
+    "junk_identifiers",
     "owned_addresses",
     "owned_claims",
     "people",

@@ -8,6 +8,7 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
+from tieback.config import Identity
 from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.remembered import remembered
 
@@ -35,6 +36,17 @@ def is_junk(value: ir.StringValue, junk: Iterable[str]) -> ir.BooleanValue:
     is_wrapped = (value == "") | first.contains(value.left(1)) | last.contains(value.right(1))
     is_short = value.length() <= max(len(name) for name in names)
     return ibis.cases((is_wrapped, stripped), (is_short, words.contains(_between_bars(value.lower()))), else_=False)
+
+
+@remembered
+def junk_identifiers(events: ir.Table, identity: Identity) -> ir.Table:
+    """The identifiers of `events` that are junk: junk_kind, junk_id, each once."""
+    found = []
+    for kind, column in IDENTIFIERS.items():
+        if column in events.columns:
+            junk = events.filter(events[column].notnull() & is_junk(events[column], identity.junk))
+            found.append(junk.select(junk_kind=ibis.literal(kind), junk_id=column).distinct())
+    return ibis.union(*found)
 
 
 def name_of(rows: ir.Table) -> ir.StringValue:
