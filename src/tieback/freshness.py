@@ -41,7 +41,7 @@ OPINION_DEPENDENCIES: dict[str, Dependencies] = {
     ),
     "touchpoints": Dependencies(
         ("events", "contacts", "orders", "people"),
-        lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.consent.assumed, s.time_zone),
+        lambda s: (s.touches, s.traffic, s.channels, s.exclude, s.identity.junk, s.consent.assumed, s.time_zone),
     ),
     "costs": Dependencies(("spend", "fx_rates"), lambda s: (s.currency, s.channels, s.traffic)),
     "conversions": Dependencies(

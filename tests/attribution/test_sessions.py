@@ -12,7 +12,7 @@ import pytest
 from tests.facts import put, warehouse
 from tieback.attribution import staff
 from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices, with_page_host
-from tieback.config import Exclude, Settings, Touches, Traffic
+from tieback.config import Exclude, Identity, Settings, Touches, Traffic
 from tieback.identity import junk_identifiers
 from tieback.schema import FACTS, OPINIONS
 from tieback.schema.ddl import DIALECTS
@@ -209,7 +209,7 @@ def test_a_visit_belongs_to_the_strongest_identifier_seen_in_it() -> None:
 
 
 def test_an_identifier_that_means_nobody_joins_nobody() -> None:
-    """People does not hold junk: strangers with the browser id "null" share neither visit nor person."""
+    """Junk is nobody's: strangers with the browser id "null" share neither visit nor person."""
     people = [person("email", "h")]
     events = [
         page("1", anonymous_id="null"),
@@ -221,6 +221,9 @@ def test_an_identifier_that_means_nobody_joins_nobody() -> None:
         ("2", "event:2"),
         ("3", "email:h"),
     ]
+    events = [page("1", anonymous_id="kiosk"), page("2", 5, anonymous_id="kiosk")]
+    assert len(found(events)) == 1
+    assert len(found(events, settings=Settings(identity=Identity(junk=("Kiosk",))))) == 2
 
 
 def test_a_login_without_browser_is_a_device_of_its_own() -> None:

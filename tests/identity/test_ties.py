@@ -10,10 +10,11 @@ from tests.facts import warehouse
 from tests.identity.build import TIGHT, build, groups, persons
 from tests.identity.rows import contact, event, link, order
 from tieback.config import Identity
-from tieback.identity.identifiers import JUNK
+from tieback.identity.identifiers import JUNK, junk_identifiers
 from tieback.identity.observed import together
 from tieback.identity.ties import nodes, pairs, ties
 from tieback.schema import FACTS
+from tieback.schema.identifiers import IDENTIFIERS
 from tieback.schema.relations import relations
 
 
@@ -169,6 +170,18 @@ def test_a_workspace_names_junk_of_its_own() -> None:
     """identity.junk adds identifiers that never link, a shared address by its hash among them."""
     rows = [event(email_hash="INFO-hash", user_id="u1"), event(email_hash="info-hash", anonymous_id="a")]
     assert people(TIGHT, events=rows) == ["anonymous:a", "user:u1"]
+
+
+def test_the_junk_of_events_is_whoever_they_name_that_is_nobody() -> None:
+    """Told by the identifiers alone, each once, it is what stands in events but not among the people."""
+    rows = [event(user_id=word, email_hash=f"h{place}") for place, word in enumerate(_disguises())]
+    rows += [event(user_id="annullat", email_hash="INFO-hash", phone_hash="0", anonymous_id="a") for _ in range(2)]
+    store = warehouse(events=rows)
+    build(store, TIGHT)
+    given = {(kind, row[column]) for row in rows for kind, column in IDENTIFIERS.items() if row.get(column) is not None}
+    junk = store.read(junk_identifiers(relations(FACTS).events, TIGHT)).to_pylist()
+    assert sorted((row["junk_kind"], row["junk_id"]) for row in junk) == sorted(given - persons(store).keys())
+    assert ("phone", "0") in given - persons(store).keys()
 
 
 def test_a_row_without_its_junk_login_ties_by_the_rest() -> None:
