@@ -73,7 +73,7 @@ def sessions(
 
 @remembered
 def of_devices(events: ir.Table, junk: ir.Table, part: int, parts: int) -> ir.Table:
-    """The events of one of so many `parts` of all devices, the first being 0; junk: as above."""
+    """The events of one of so many `parts` of all devices, the first being 0; junk: the `junk_identifiers` of all."""
     if parts == 1:
         return events
     keyed = _keyed(events, junk, *events.columns)
