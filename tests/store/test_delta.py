@@ -318,7 +318,8 @@ def test_a_log_that_others_have_changed_is_left_alone(session: Session, folder: 
     with pytest.raises(WorkspaceError, match="another program"):
         Session(folder).run("c")
     (log / f"{2:020}.json").unlink()
-    for text in ("no JSON", '{"remove": {"deletionTimestamp": 1}}', '{"txn": 1}'):
+    strange = ("no JSON", "5", "[]", '{"remove": {"deletionTimestamp": 1}}', '{"txn": 1}', '{"metaData": {}}')
+    for text in strange:
         (log / f"{1:020}.json").write_text(text)
         with pytest.raises(WorkspaceError, match="another program"):
             Session(folder).run("c")

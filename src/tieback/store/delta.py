@@ -211,7 +211,8 @@ class DeltaLogs:
             log = self._as_written(name)
         except (msgspec.DecodeError, pa.ArrowException, LookupError, TypeError):  # none of these is ours
             raise self._strange(name) from None
-        if log.version >= 0 and log.protocol != _PROTOCOL:
+        is_ours = log.protocol == _PROTOCOL and {"id", "schemaString"} <= (log.metadata or {}).keys()
+        if log.version >= 0 and not is_ours:
             raise self._strange(name)
         return log
 
@@ -230,7 +231,7 @@ class DeltaLogs:
             raise LookupError(name)
         for version in newer:
             lines = (self._files.content(_file(name, f"{version:020}.json")) or b"").splitlines()
-            log.take(version, [msgspec.json.decode(line) for line in lines])
+            log.take(version, [msgspec.json.decode(line, type=dict[str, _Action]) for line in lines])
         return log
 
     def _strange(self, name: str) -> WorkspaceError:
