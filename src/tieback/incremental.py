@@ -110,9 +110,7 @@ class Update:
         rules, at, engine = self.settings.identity, self.at, self.engine
         ids = engine.scratch("ids", known.named(self.changed, rules))
         while True:
-            ids = engine.fixpoint(
-                "kin", ids, lambda now: known.with_their_people(now, at.people, at.link_cuts), lambda now: now.count()
-            )
+            ids = engine.fixpoint("kin", ids, lambda now: known.with_their_people(now, at.people, at.link_cuts))
             keys = self._kept("key", known.carriers(at, ids, self.changed))
             facts = self._kept("near", known.near(at, keys, ids))
             marks = (*known.carried(ids, tuple(at.events.columns)), self.changed.events.select("event_id"))
@@ -195,12 +193,7 @@ class Update:
         engine, at = self.engine, self.at
         parties, keys = engine.scratch("parties", self._first_parties(near, seen)), near.keys
         while True:
-            parties = engine.fixpoint(
-                "kin",
-                parties,
-                lambda now: sold.with_their_kin(now, at.people, at.conversions),
-                lambda now: now.count(),
-            )
+            parties = engine.fixpoint("kin", parties, lambda now: sold.with_their_kin(now, at.people, at.conversions))
             people = engine.scratch("people_of", sold.people_of(at.people, parties))
             found = self._kept("record", sold.record_keys(at, people, at.conversions, parties, keys))
             keys = self._kept("sale", sold.with_their_sales(at, found))

@@ -14,9 +14,7 @@ from tieback.schema.remembered import remembered
 
 
 @remembered
-def labels(
-    pairs: ir.Table,
-) -> tuple[ir.Table, Callable[[ir.Table], ir.Table], Callable[[ir.Table], ir.Scalar]]:
+def labels(pairs: ir.Table) -> tuple[ir.Table, Callable[[ir.Table], ir.Table], str]:
     """Start, step and mark of a fixpoint that gives each component one label: the number of its smallest identifier.
 
     Start and step have the columns node and label. A label is a node of the same component that is not larger; a step
@@ -39,7 +37,7 @@ def labels(
         both = followed.left_join(hooks, [("label", "hooked")])
         return both.select("node", label=ibis.coalesce(both.to, both.label))
 
-    return start, step, lambda now: now.label.sum()
+    return start, step, "label"
 
 
 def _hooks(ties: ir.Table, labelled: ir.Table) -> ir.Table:

@@ -46,10 +46,11 @@ class Builder(Protocol):
     def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
         """Keep rows worked out outside the engine, likewise."""
 
-    def fixpoint(
-        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
-    ) -> ir.Table:
-        """Apply `step` from `start` until nothing changes: until `mark`, a number that each change moves, stays."""
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: str = "") -> ir.Table:
+        """Apply `step` from `start` until nothing changes: until a number that each change moves stays.
+
+        mark: the column whose sum that is; without one it is the number of rows.
+        """
 
     def read(self, expression: ir.Table) -> pa.Table:
         """The rows of a small result."""
@@ -166,19 +167,17 @@ class Engine(ABC):
         found = ibis.or_(*(rows[column].isin(key[column]) for key in keys for column in key.columns))
         return self.scratch(name, rows.filter(found))
 
-    def fixpoint(
-        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
-    ) -> ir.Table:
-        """Apply `step` from `start` until nothing changes: until `mark`, a number that each change moves, stays.
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: str = "") -> ir.Table:
+        """Apply `step` from `start` until nothing changes: until a number that each change moves stays.
 
-        Numbers alone are compared: two states of many rows need not be joined to tell that they are one.
+        mark: the column whose sum that is; without one it is the number of rows. Numbers alone are compared: two states
+        of many rows need not be joined to tell that they are one.
         """
-        now, turn = self.scratch(f"{name}_0", start), 0
-        before = self._number(mark(now))
+        turn = 0
+        now, before = self._marked(f"{name}_0", start, mark)
         while True:
             turn = 1 - turn
-            now = self.scratch(f"{name}_{turn}", step(now))
-            after = self._number(mark(now))
+            now, after = self._marked(f"{name}_{turn}", step(now), mark)
             if after == before:
                 return now
             before = after
@@ -194,8 +193,11 @@ class Engine(ABC):
         found: list[dict[str, Any]] = self.fetch(translated(sql, parameters or [], self.dialect)).to_pylist()
         return found
 
-    def _number(self, expression: ir.Scalar) -> Any:
-        return self.read(expression.name("number").as_table())["number"][0].as_py()
+    def _marked(self, name: str, expression: ir.Table, mark: str) -> tuple[ir.Table, Any]:
+        """Keep `expression`; returns it as a relation, with the sum of its column `mark`, or its number of rows."""
+        now = self.scratch(name, expression)
+        number = now[mark].sum() if mark else now.count()
+        return now, self.read(number.name("number").as_table())["number"][0].as_py()
 
     def statistics(self, tables: Iterable[Table]) -> dict[str, Statistics]:
         """How much each of `tables` holds, by its name, in one statement."""

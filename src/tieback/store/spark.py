@@ -172,6 +172,14 @@ class Spark(Engine):
         building = name.removeprefix(SCRATCH)
         self._keep(name, self._frame(select, building), building)
 
+    def _marked(self, name: str, expression: ir.Table, mark: str) -> tuple[ir.Table, Any]:
+        """As of any engine; rows are counted and summed while they are written, which spares a statement."""
+        import ibis
+
+        kept = SCRATCH + name
+        number = self._keep(kept, self._frame(self.sql(expression), name), name, adding_up=mark)
+        return ibis.table(expression.schema(), name=kept), number
+
     def keep_rows(self, name: str, rows: pa.Table) -> None:
         """Make or replace the scratch table `name` from Arrow `rows`."""
         building = name.removeprefix(SCRATCH)
@@ -306,19 +314,24 @@ class Spark(Engine):
             raise statement_error(self.name, name, f"{empty[0]} is empty in {counted[empty[0]]} rows", "")
         return path, int(counted[" rows"])
 
-    def _keep(self, name: str, frame: DataFrame, building: str) -> None:
+    def _keep(self, name: str, frame: DataFrame, building: str, adding_up: str = "") -> Any:
+        """Write the scratch table `name`; returns the sum of its column `adding_up`, or its number of rows."""
         from pyspark.sql import Observation
         from pyspark.sql import functions as f
 
         path, seen = self._lake.new_scratch(name), Observation()
+        total = f.sum(adding_up) if adding_up else f.count(f.lit(1))
         with plain_errors(building, ""):
-            frame.observe(seen, f.count(f.lit(1)).alias("rows")).write.parquet(self._lake.uri(path))
-            rows = int(seen.get["rows"])
+            observed = frame.observe(seen, f.count(f.lit(1)).alias("rows"), total.alias("total"))
+            observed.write.parquet(self._lake.uri(path))
+            counted = seen.get
+            rows = int(counted["rows"])
             self._scan(frame.schema, [path], rows).createOrReplaceTempView(name)
         self._drop(name)
         self._scratch[name] = _Scratch(path, rows)
         if self._reader:
             self._reader.keep(name, path)
+        return counted["total"]
 
     def _drop(self, name: str) -> None:
         """Remove the files of an earlier scratch table `name`."""

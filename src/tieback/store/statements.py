@@ -67,14 +67,13 @@ class Statements:
             self.written.append(f"-- Fill scratch_{name} here: it is worked out from the rows above, outside SQL.")
         return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=f"scratch_{name}")
 
-    def fixpoint(
-        self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: Callable[[ir.Table], ir.Scalar]
-    ) -> ir.Table:
+    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: str = "") -> ir.Table:
         """The start, the step to repeat, and the number that tells when to stop."""
         now = self.scratch(f"{name}_now", start)
         again = f"-- Replace scratch_{name}_now by the rows of this query until the number of the next one stays:"
         self.written.append(f"{again}\n{self._sql(step(now))};")
-        self.written.append(f"{self._sql(mark(now).name('number').as_table())};")
+        number = now[mark].sum() if mark else now.count()
+        self.written.append(f"{self._sql(number.name('number').as_table())};")
         return now
 
     def read(self, expression: ir.Table) -> pa.Table:
