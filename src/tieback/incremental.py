@@ -162,7 +162,7 @@ class Update:
         events, people = near.facts.events, near.now
         junk = engine.scratch("junk", identity.junk_identifiers(events, settings.identity))
         found = attribution.sessions_by_steps(engine, events, people, (junk, staff), settings)
-        found = attribution.touchpoints_by_steps(engine, engine.scratch("sessions", found), settings)
+        found = attribution.touchpoints_by_steps(engine, found, settings)
         return engine.scratch("now_touchpoints", fitted(found, TABLES["touchpoints"]))
 
     def _touched(self, near: Near, seen: ir.Table, parties: Parties) -> tuple[Replaced, ir.Table]:

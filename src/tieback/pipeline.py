@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import ibis
 import pyarrow as pa
 
 from tieback import attribution, freshness, identity, metrics
@@ -103,12 +102,9 @@ def _people(engine: Builder, at: Any, settings: Settings) -> int:
 def _touchpoints(engine: Builder, at: Any, settings: Settings) -> int:
     staff = engine.scratch("staff", attribution.staff(at, at.people, settings.exclude))
     junk = engine.scratch("junk", identity.junk_identifiers(at.events, settings.identity))
-    parts, found = engine.parts(TABLES["events"]), []
-    for part in range(parts):
-        events = attribution.of_devices(at.events, junk, part, parts)
-        some = attribution.sessions_by_steps(engine, events, at.people, (junk, staff), settings)
-        found.append(engine.scratch(f"sessions_{part}", some))
-    sessions = ibis.union(*found) if parts > 1 else found[0]  # a click and its visit may be on different devices
+    parts = engine.parts(TABLES["events"])
+    sessions = attribution.sessions_by_steps(engine, at.events, at.people, (junk, staff), settings, parts)
+    # All at once from here: a click and its visit may be on different devices.
     return engine.save(TABLES["touchpoints"], attribution.touchpoints_by_steps(engine, sessions, settings))
 
 

@@ -11,7 +11,6 @@ from tieback.attribution.feedback import last_words
 from tieback.attribution.journeys import candidates, converted_paths, of_subjects, open_paths
 from tieback.attribution.members import members
 from tieback.attribution.rates import rates_of_spend, refuse_missing
-from tieback.attribution.sessions import of_devices
 from tieback.attribution.steps import conversions_by_steps, sessions_by_steps, touchpoints_by_steps
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "last_words",
     "members",
     "models",
-    "of_devices",
     "of_subjects",
     "open_paths",
     "rates_of_spend",

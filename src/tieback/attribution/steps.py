@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
 
@@ -11,7 +12,7 @@ from tieback.attribution.conversions import conversions, owned
 from tieback.attribution.exclusions import staff
 from tieback.attribution.moments import moments
 from tieback.attribution.rates import rates_of_moments, refuse_missing
-from tieback.attribution.sessions import logins_between, possible_touches, sessions, shared_devices
+from tieback.attribution.sessions import logins_between, of_devices, possible_touches, sessions, shared_devices
 from tieback.attribution.touchpoints import channels_of, clicks, led_to_a_visit, touchpoints
 from tieback.config import Settings
 
@@ -24,14 +25,24 @@ class Keeper(Protocol):
 
 
 def sessions_by_steps(
-    engine: Keeper, events: ir.Table, people: ir.Table, known: tuple[ir.Table, ir.Table], settings: Settings
+    engine: Keeper,
+    events: ir.Table,
+    people: ir.Table,
+    known: tuple[ir.Table, ir.Table],
+    settings: Settings,
+    parts: int = 1,
 ) -> ir.Table:
-    """The `sessions` of `events`. known: the junk among their identifiers and the `staff`."""
+    """The `sessions` of `events`, kept, in so many parts of devices. known: their junk identifiers, and the `staff`."""
     junk, own_people = known
-    touches = engine.scratch("possible_touches", possible_touches(events, junk, settings))
-    devices = engine.scratch("shared_devices", shared_devices(touches))
-    logins = engine.scratch("logins", logins_between(touches, devices))
-    return sessions(touches, logins, events, people, own_people, settings)
+    found = []
+    for part in range(parts):
+        of_some = of_devices(events, junk, part, parts)
+        touches = engine.scratch("possible_touches", possible_touches(of_some, junk, settings))
+        devices = engine.scratch("shared_devices", shared_devices(touches))
+        logins = engine.scratch("logins", logins_between(touches, devices))
+        some = sessions(touches, logins, of_some, people, own_people, settings)
+        found.append(engine.scratch(f"sessions_{part}", some))
+    return ibis.union(*found) if parts > 1 else found[0]
 
 
 def touchpoints_by_steps(engine: Keeper, sessions: ir.Table, settings: Settings) -> ir.Table:
