@@ -127,12 +127,15 @@ def connected(where: Address) -> SparkSession:
 @contextmanager
 def _optimized_late() -> Iterator[None]:
     """For a JVM started inside that plans and hands out tasks, and runs none itself."""
-    before = os.environ.get(_JAVA_OPTIONS, "")
-    os.environ[_JAVA_OPTIONS] = f"{_OPTIMIZE_LATE} {before}"
+    before = os.environ.get(_JAVA_OPTIONS)
+    os.environ[_JAVA_OPTIONS] = f"{_OPTIMIZE_LATE} {before or ''}"
     try:
         yield
     finally:
-        os.environ[_JAVA_OPTIONS] = before
+        if before is None:
+            del os.environ[_JAVA_OPTIONS]
+        else:
+            os.environ[_JAVA_OPTIONS] = before
 
 
 @contextmanager
