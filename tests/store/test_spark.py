@@ -352,15 +352,6 @@ def test_an_address_has_all_its_parts() -> None:
         address("sc://host:15002?lake=file:///l&tables=delta")
 
 
-def test_the_driver_optimizes_what_runs_very_often(store: Spark) -> None:
-    """It plans and runs no tasks. What the user says of Java comes later, where it wins."""
-    jvm = store._session._jvm
-    options = [str(each) for each in jvm.java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments()]
-    ours, theirs = "-XX:Tier4InvocationThreshold=50000", "-XX:TieredStopAtLevel=1"
-    assert options.index(ours) < options.index(theirs)
-    assert "Tier4" not in os.environ.get("SPARK_SUBMIT_OPTS", "")
-
-
 def test_one_process_works_on_one_cluster(store: Spark, tmp_path: Path) -> None:
     """Another is refused in a sentence, not silently taken for the first."""
     with pytest.raises(WorkspaceError, match=r"works on spark://127\.0\.0\.1"):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -34,13 +33,6 @@ _DEFAULTS = {
     "spark.sql.maxConcurrentOutputFileWriters": "64",  # or rows are sorted first by what their files are kept apart by
 }
 _QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
-# Planning is much code that runs few times, and optimizing it takes most processes longer than it gains. So it is left
-# until it has run ten times as often as Java itself would ask for. Options of a user come after these, and win.
-_JAVA_OPTIONS = "SPARK_SUBMIT_OPTS"
-_OPTIMIZE_LATE = (
-    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
-    "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
-)
 
 
 @dataclass(frozen=True)
@@ -109,8 +101,7 @@ def connected(where: Address) -> SparkSession:
         else:
             for name, value in (_QUIET | settings).items():
                 builder = builder.config(name, value)
-            with nullcontext() if where.cluster.startswith("local") else _optimized_late():
-                running = builder.appName("tieback").master(where.cluster).getOrCreate()
+            running = builder.appName("tieback").master(where.cluster).getOrCreate()
             if running.sparkContext.master != where.cluster:
                 raise WorkspaceError(
                     f"This process works on {running.sparkContext.master} already, and Spark knows one cluster a "
@@ -122,20 +113,6 @@ def connected(where: Address) -> SparkSession:
                 session.conf.set(name, value)
     found: SparkSession = session
     return found
-
-
-@contextmanager
-def _optimized_late() -> Iterator[None]:
-    """For a JVM started inside that plans and hands out tasks, and runs none itself."""
-    before = os.environ.get(_JAVA_OPTIONS)
-    os.environ[_JAVA_OPTIONS] = f"{_OPTIMIZE_LATE} {before or ''}"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_JAVA_OPTIONS]
-        else:
-            os.environ[_JAVA_OPTIONS] = before
 
 
 @contextmanager
