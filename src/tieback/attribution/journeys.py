@@ -112,7 +112,7 @@ def open_paths(touchpoints: ir.Table, conversions: ir.Table, members: ir.Table, 
 @remembered
 def of_subjects(touchpoints: ir.Table, part: int, parts: int) -> ir.Table:
     """The touchpoints of one of so many `parts` of all accounts, and persons without one; the first part is 0."""
-    return in_part(touchpoints, _subject(touchpoints), part, parts)
+    return touchpoints if parts == 1 else touchpoints.filter(in_part(_subject(touchpoints), part, parts))
 
 
 def _subject(touches: ir.Table) -> ir.StringColumn:

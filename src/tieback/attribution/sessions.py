@@ -76,8 +76,14 @@ def of_devices(events: ir.Table, junk: ir.Table, part: int, parts: int) -> ir.Ta
     """The events of one of so many `parts` of all devices, the first being 0; junk: the `junk_identifiers` of all."""
     if parts == 1:
         return events
-    keyed = _keyed(events, junk, *events.columns)
-    return in_part(keyed, keyed.device_key, part, parts).select(*events.columns)
+    # An event's browser tells its part where it can: a condition on one column is met while reading, before the others.
+    nobody = junk.filter(junk.junk_kind == "anonymous").select("junk_id")
+    known = events.filter(events.anonymous_id.notnull() & in_part(events.anonymous_id, part, parts))
+    known = known.anti_join(nobody, [known.anonymous_id == nobody.junk_id])
+    unknown = events.filter(events.anonymous_id.isnull())
+    junky = events.semi_join(nobody, [events.anonymous_id == nobody.junk_id])
+    keyed = _keyed(unknown.union(junky), junk, *events.columns)
+    return known.union(keyed.filter(in_part(keyed.device_key, part, parts)).select(*events.columns))
 
 
 def _keyed(events: ir.Table, junk: ir.Table, *columns: str) -> ir.Table:

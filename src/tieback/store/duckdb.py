@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _DAMAGES = ("not a valid DuckDB database file", "Corrupt", "Could not read enough bytes", "Could not read from file")
 KEEP_RUNS = 5  # unless a workspace says otherwise
 _MOST_THREADS = 1024  # beyond, starting them takes longer than any work
-_MEMORY_A_ROW = 128  # bytes of an event or touch on its way through sorting and joining
+_MEMORY_A_ROW = 256  # bytes of an event or touch on its way through sorting and joining
 _LOCKED = "lock on file"  # DuckDB's words for a file that another process has opened
 
 
