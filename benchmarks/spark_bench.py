@@ -83,7 +83,7 @@ def bench_workers(place: Path, people: int, rounds: int) -> bool:
     runs: dict[int, list[Run]] = {1: [], 2: []}
     for workers in (1, 2, 2, 1) * rounds:
         [run] = _refreshes(place, people, 1, workers=workers, pinned=True)
-        print(f"  of {workers}: {run.seconds:.0f} s", flush=True)
+        print(f"  workers: {workers}, {run.seconds:.0f} s", flush=True)
         runs[workers].append(run)
     one, two = runs.values()
     _table(("one worker", "two workers"), one, two)
