@@ -59,7 +59,7 @@ format: environment  ## let ruff format the code and mend what it safely can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: environment  ## measure speed, as ratios against a named rival in the same run (two hours, 60 GB of disk)
+bench: environment  ## measure speed, as ratios against a named rival in the same run (three hours, 60 GB of disk)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: environment  ## make the pages in build/docs, those made from the code anew; they need no network to read

@@ -301,9 +301,8 @@ class Update:
         cells = self.engine.scratch("cells", metrics.cells(touches))
         credited = self.engine.scratch("celled", metrics.celled(touches.semi_join(credit, "touch_id"), cells))
         sales, paths = self._of(again, "sales", sales), self._of(again, "paths", paths)
-        firsts = self.engine.scratch("first_sales", metrics.first_sales(sales, paths))
-        marked = self.engine.scratch("marked", metrics.marked(sales, firsts))
-        lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, firsts, marked))
+        known_sales = metrics.sold_by_steps(self.engine, sales, paths)
+        lines = self.engine.scratch("lines", metrics.credit_lines(credit, credited, *known_sales))
         rows = (metrics.earned(lines, cells, self.at.costs, basis) for basis in ("conversion", "touch"))
         return self.engine.scratch(
             f"{when}_performance", ibis.union(*(fitted(each, TABLES["performance"]) for each in rows))

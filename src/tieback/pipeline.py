@@ -15,8 +15,9 @@ from tieback.config import Settings
 from tieback.freshness import Plan
 from tieback.incremental import Update
 from tieback.schema import FACTS, OPINIONS, TABLES
+from tieback.schema.builder import Builder
 from tieback.schema.relations import relations
-from tieback.store import Builder, Engine
+from tieback.store import Engine
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,7 @@ def _credits(engine: Builder, at: Any, settings: Settings) -> int:
 def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     performance = TABLES["performance"]
     cells = engine.scratch("cells", metrics.cells(at.touchpoints))
-    sales = engine.scratch("first_sales", metrics.first_sales(at.conversions, at.journeys))
-    marked = engine.scratch("marked", metrics.marked(at.conversions, sales))
+    sold = metrics.sold_by_steps(engine, at.conversions, at.journeys)
     rows = engine.save(performance, metrics.observed(at.touchpoints, at.costs))
     models = list(attribution.models.load(settings.models))
     # A model and basis at a time, where that costs little: its rows lie together, so that a report reads little else.
@@ -154,7 +154,7 @@ def _performance(engine: Builder, at: Any, settings: Settings) -> int:
     for names in turns:
         chosen = engine.scratch_rows("chosen", pa.table({"chosen": names}))
         credit = at.credits.semi_join(chosen, at.credits.model == chosen.chosen)
-        lines = engine.scratch("lines", metrics.credit_lines(credit, touches, sales, marked))
+        lines = engine.scratch("lines", metrics.credit_lines(credit, touches, *sold))
         for basis in metrics.BASES:
             rows += engine.append(performance, metrics.earned(lines, cells, at.costs, basis))
     return rows

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import ibis
-import pyarrow as pa
 from ibis.expr import types as ir
 
 from tieback.attribution.conversions import conversions, owned
@@ -15,17 +14,11 @@ from tieback.attribution.rates import rates_of_moments, refuse_missing
 from tieback.attribution.sessions import logins_between, of_devices, possible_touches, sessions, shared_devices
 from tieback.attribution.touchpoints import channels_of, clicks, led_to_a_visit, touchpoints
 from tieback.config import Settings
-
-
-class Keeper(Protocol):
-    """What this needs of an engine; see `tieback.store.Builder`."""
-
-    def scratch(self, name: str, expression: ir.Table) -> ir.Table: ...
-    def read(self, expression: ir.Table) -> pa.Table: ...
+from tieback.schema.builder import Builder
 
 
 def sessions_by_steps(
-    engine: Keeper,
+    engine: Builder,
     events: ir.Table,
     people: ir.Table,
     known: tuple[ir.Table, ir.Table],
@@ -45,7 +38,7 @@ def sessions_by_steps(
     return ibis.union(*found) if parts > 1 else found[0]
 
 
-def touchpoints_by_steps(engine: Keeper, sessions: ir.Table, settings: Settings) -> ir.Table:
+def touchpoints_by_steps(engine: Builder, sessions: ir.Table, settings: Settings) -> ir.Table:
     """The `touchpoints` of `sessions`, which are kept already."""
     channels = engine.scratch("channels", channels_of(sessions, settings))
     clicked = engine.scratch("clicks", clicks(sessions, settings))
@@ -53,7 +46,7 @@ def touchpoints_by_steps(engine: Keeper, sessions: ir.Table, settings: Settings)
     return touchpoints(sessions, channels, led, settings)
 
 
-def conversions_by_steps(engine: Keeper, facts: Any, at: Any, people: ir.Table, settings: Settings) -> ir.Table:
+def conversions_by_steps(engine: Builder, facts: Any, at: Any, people: ir.Table, settings: Settings) -> ir.Table:
     """The `conversions` that `facts` tell of. at: all facts, for the rates and for who is staff.
 
     Raises InputError when an exchange rate is missing, naming the day.

@@ -186,7 +186,7 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     import ibis
 
     from tieback.metrics.accounts import ATTRIBUTES, account_attributes
-    from tieback.metrics.performance import BASES, celled, cells, credit_lines, earned, first_sales, marked
+    from tieback.metrics.performance import BASES, celled, cells, credit_lines, earned, sold_by_steps
     from tieback.schema import FACTS, OPINIONS
     from tieback.schema.facts import ACCOUNTS
     from tieback.schema.relations import current, relations
@@ -201,9 +201,8 @@ def _sources(store: Engine, asked: Question) -> tuple[str, str]:
     conversions = conversions.select(*kept, *ATTRIBUTES)
     named = store.scratch("cells", cells(at.touchpoints))
     touches = store.scratch("celled", celled(at.touchpoints.semi_join(credit, "touch_id"), named))
-    sales = store.scratch("first_sales", first_sales(conversions, at.journeys, ATTRIBUTES))
-    counted = store.scratch("marked", marked(conversions, sales, ATTRIBUTES))
-    lines = store.scratch("lines", credit_lines(credit, touches, sales, counted, ATTRIBUTES))
+    sold = sold_by_steps(store, conversions, at.journeys, ATTRIBUTES)
+    lines = store.scratch("lines", credit_lines(credit, touches, *sold, ATTRIBUTES))
     rows = (earned(lines, named, at.costs, basis, ATTRIBUTES) for basis in BASES)
     store.scratch("by_account", ibis.union(*rows))
     return _BY_ACCOUNT, _ATTRIBUTES

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
-import pyarrow as pa
 from ibis.expr import types as ir
 
 from tieback.config import Identity
 from tieback.identity.components import labels, settled, suspects
 from tieback.identity.cuts import cuts
 from tieback.identity.ties import kept, nodes, pairs, ties
+from tieback.schema.builder import Builder
 
 
-class Solver(Protocol):
-    """What this needs of an engine; see `tieback.store.Builder`."""
-
-    def scratch(self, name: str, expression: ir.Table) -> ir.Table: ...
-    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table: ...
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: str) -> ir.Table: ...
-    def read(self, expression: ir.Table) -> pa.Table: ...
-
-
-def solved(engine: Solver, rows: ir.Table, links: ir.Table, rules: Identity) -> tuple[ir.Table, ir.Table]:
+def solved(engine: Builder, rows: ir.Table, links: ir.Table, rules: Identity) -> tuple[ir.Table, ir.Table]:
     """The person of each identifier that facts tie, as `settled` tells, and the ties that were cut (LINK_CUTS).
 
     rows: what stands `together` on facts. links: as declared.

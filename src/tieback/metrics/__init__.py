@@ -18,6 +18,7 @@ from tieback.metrics.performance import (
     marked,
     observed,
     on_spend,
+    sold_by_steps,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "observed",
     "on_spend",
     "replaced",
+    "sold_by_steps",
 ]

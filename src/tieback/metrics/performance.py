@@ -14,6 +14,8 @@ from tieback.schema.rounding import nearest, to_six_digits
 if TYPE_CHECKING:
     from ibis.expr import types as ir
 
+    from tieback.schema.builder import Builder
+
 KEYS = ("channel", "source", "medium", "campaign", "content", "ad", "keyword", "landing_page")
 BASES = ("conversion", "touch", "spend")
 _CREDITED = (
@@ -220,6 +222,14 @@ def _parts(amount: ir.FloatingValue, name: str) -> ir.IntegerValue:
 def _whole(parts: ir.IntegerValue, name: str) -> ir.FloatingValue:
     """The amount that so many parts of the measure `name` are."""
     return parts.cast("float64") / float(PARTS[name])
+
+
+def sold_by_steps(
+    engine: Builder, conversions: ir.Table, journeys: ir.Table, split: tuple[str, ...] = ()
+) -> tuple[ir.Table, ir.Table]:
+    """`first_sales` and what is `marked` by them, both kept: what `credit_lines` needs to know of conversions."""
+    sales = engine.scratch("first_sales", first_sales(conversions, journeys, split))
+    return sales, engine.scratch("marked", marked(conversions, sales, split))
 
 
 @remembered

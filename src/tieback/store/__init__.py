@@ -6,7 +6,7 @@ Comes in: Ibis expressions and rows to keep. Goes out: tables, as Arrow or as re
 from __future__ import annotations
 
 from tieback.store.duckdb import DuckDB
-from tieback.store.engine import Builder, Engine, StatementError
+from tieback.store.engine import Engine, StatementError
 from tieback.store.engines import open_engine, resolved
 from tieback.store.manifest import Manifest, manifests, sizes
 from tieback.store.merge import Merged, merge, remember, remember_replaced, replaced_facts
@@ -14,7 +14,6 @@ from tieback.store.parts import views
 from tieback.store.published import Published, fact_states, tell_fact_states
 
 __all__ = [
-    "Builder",
     "DuckDB",
     "Engine",
     "Manifest",

@@ -1,4 +1,4 @@
-"""What an engine is: the protocol that stages are written against, and the part of it that all SQL engines share."""
+"""What an engine is: what every warehouse does alike, and what differs from engine to engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tieback.errors import TiebackError
 
@@ -21,39 +21,6 @@ if TYPE_CHECKING:
 
 SCRATCH = "scratch_"
 Self = TypeVar("Self", bound="Engine")
-
-
-class Builder(Protocol):
-    """What a stage needs of an engine: keep an expression, repeat one until it settles, read a small result.
-
-    starts_slowly: True where a statement costs more to start than to read rows again that it does not need.
-    """
-
-    starts_slowly: ClassVar[bool]
-
-    def parts(self, table: Table) -> int:
-        """In how many parts to work through `table`, so that what is sorted or joined at once fits into memory."""
-
-    def save(self, table: Table, expression: ir.Table) -> int:
-        """Build `table` anew; returns its number of rows."""
-
-    def append(self, table: Table, expression: ir.Table) -> int:
-        """Add rows to `table`; returns how many."""
-
-    def scratch(self, name: str, expression: ir.Table) -> ir.Table:
-        """Keep an intermediate result, gone with the connection; returns it as a relation to build on."""
-
-    def scratch_rows(self, name: str, rows: pa.Table) -> ir.Table:
-        """Keep rows worked out outside the engine, likewise."""
-
-    def fixpoint(self, name: str, start: ir.Table, step: Callable[[ir.Table], ir.Table], mark: str = "") -> ir.Table:
-        """Apply `step` from `start` until nothing changes: until a number that each change moves stays.
-
-        mark: the column whose sum that is; without one it is the number of rows.
-        """
-
-    def read(self, expression: ir.Table) -> pa.Table:
-        """The rows of a small result."""
 
 
 @dataclass(frozen=True)
