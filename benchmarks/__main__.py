@@ -131,18 +131,18 @@ def bench_scale(people: int, rounds: int) -> bool:
     would else be told as growth.
     """
     print(f"\nScale: {SCALE_MEMORY} for the engine, whatever the size")
-    small, middle, large = [people // 10, people * 3 // 10, people * 3], people, people * 10
-    found = {size: [_sized(size)] for size in small}
+    others, middle, large = [people // 10, people * 3 // 10, people * 3], people, people * 10
+    found = {size: [_sized(size)] for size in others}
     found |= {middle: [_sized(middle)], large: [_sized(large)]}
     found[middle].append(_sized(middle))
     took = {size * TOUCHES_A_PERSON: _mean_stages(runs) for size, runs in sorted(found.items())}
     (PLACE / "scale.json").write_text(json.dumps(took))
     print("\n".join(modelled(took)))
     before, after = (run.seconds for run in found[middle])
-    most, memory = found[large][0].seconds, found[large][0].peak_mb
-    ratio = most / statistics.mean((before, after))
+    longest, memory = found[large][0].seconds, found[large][0].peak_mb
+    ratio = longest / statistics.mean((before, after))
     print(
-        f"  ten times the facts take {ratio:.1f} x the time, at most {MOST_SCALE:.0f} x: {most:.0f} s, "
+        f"  ten times the facts take {ratio:.1f} x the time, at most {MOST_SCALE:.0f} x: {longest:.0f} s, "
         f"{before:.0f} s before it and {after:.0f} s after"
     )
     print(f"  memory {memory:.0f} MB, at most {MOST_SCALE_MEMORY_MB} MB")
